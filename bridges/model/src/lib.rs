@@ -1,0 +1,27 @@
+//! The vocabulary that all of tombolo shares: posts and media in one normal form, what an instance
+//! takes, what becomes of a post, and the two traits every platform implements.
+//!
+//! This crate never touches network, disk or clock, and knows no platform's behaviour.
+
+mod clock;
+mod destination;
+mod draft;
+mod ids;
+mod limits;
+mod post;
+mod source;
+mod wild;
+
+pub use clock::{Clock, SystemClock, TestClock};
+pub use destination::{
+    AccountIdentity, Capabilities, Checkpoint, CheckpointError, Destination, DestinationError, Found, Idempotency,
+    Marker, NoProgress, ProgressSink, PublishOutcome, PublishProgress, Step, UploadedMedia, Window,
+};
+pub use draft::{Copy, Difference, Draft, MediaBody, MediaDraft, MediaError, MediaStream, Thumbnail};
+pub use ids::{ApId, DeliveryKey, DestinationId, IdempotencyKey, Origin, Platform, SourceId};
+pub use limits::{LengthUnit, Limits, LinkCost, MediaLimits, TextRules};
+pub use post::{
+    Caption, Concept, Markup, Media, MediaKind, Packaging, Post, PostKind, Readiness, Rendition, Visibility,
+};
+pub use source::{Completeness, Cursor, Fetched, Poll, ReaderInfo, Scan, Sighting, Source, SourceError};
+pub use wild::{as_array, bool_of, id_of, number_of, string_of, unsigned_of};

@@ -1,0 +1,133 @@
+//! The reading side of a platform.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::{ApId, Post, SourceId};
+
+/// Reads one creator's posts.
+///
+/// All methods are safe to repeat. None of them sends credentials to anything but the configured instance.
+#[async_trait]
+pub trait Source: Send + Sync {
+    /// Who is read: resolved once, cheap afterwards.
+    async fn id(&self) -> Result<SourceId, SourceError>;
+
+    /// Which reader works here, how complete it is, and why it was chosen.
+    async fn reader(&self) -> Result<ReaderInfo, SourceError>;
+
+    /// Asks what is new since `cursor`. Costs one request when nothing changed.
+    async fn poll(&self, cursor: &Cursor) -> Result<Poll, SourceError>;
+
+    /// Lists every id that is publishable now.
+    async fn scan(&self) -> Result<Scan, SourceError>;
+
+    /// Reads one post in full.
+    async fn fetch(&self, id: &ApId) -> Result<Fetched, SourceError>;
+}
+
+/// How a source is read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReaderInfo {
+    /// Its name in the configuration: `api`, `outbox`.
+    pub name: String,
+    /// How much of the creator's posts it sees.
+    pub completeness: Completeness,
+    /// Why this reader, in a sentence.
+    pub why: String,
+}
+
+/// How much of a creator's public posts a reader can see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Completeness {
+    /// All of them.
+    Complete,
+    /// The newest so many.
+    Window(u32),
+    /// What the server chooses to show.
+    BestEffort,
+}
+
+/// Where a reader stands: validators and totals, opaque to everyone else. Belongs to one account and one reader.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Cursor(pub serde_json::Value);
+
+/// A post seen in a listing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sighting {
+    /// The post's id.
+    pub id: ApId,
+    /// Its title, for messages.
+    pub title: Option<String>,
+    /// When the listing says it was published.
+    pub published: Option<DateTime<Utc>>,
+    /// Whether it is ready, where the listing says so.
+    pub ready: Option<bool>,
+}
+
+/// What a poll found.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Poll {
+    /// Nothing changed.
+    Unchanged,
+    /// Something may have changed.
+    Seen {
+        /// The posts on the page that was read, the newest first.
+        sightings: Vec<Sighting>,
+        /// Where the reader stands now.
+        cursor: Cursor,
+        /// Whether the page can't explain what the totals say, so that all ids must be scanned.
+        scan_needed: bool,
+    },
+}
+
+/// Every id publishable now.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scan {
+    /// The posts, the newest first.
+    pub sightings: Vec<Sighting>,
+    /// Where the reader stands now.
+    pub cursor: Cursor,
+}
+
+/// What became of one post.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Fetched {
+    /// Here it is.
+    Post(Box<Post>),
+    /// It exists but isn't public (any more); says how that was learnt.
+    NotPublic(String),
+    /// The object itself says that it is gone (404, 410, Tombstone).
+    Gone,
+}
+
+/// Why a source could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SourceError {
+    /// It may work later: the network, the server's load, an answer cut off.
+    #[error("{0}")]
+    Transient(String),
+    /// The server asks to wait.
+    #[error("{what}; the server asks to wait until {until}")]
+    Throttled {
+        /// What was asked.
+        what: String,
+        /// Not before then.
+        until: DateTime<Utc>,
+    },
+    /// What came isn't what this platform answers.
+    #[error("{0}")]
+    Malformed(String),
+    /// This reader can't work here; the message names the right one.
+    #[error("{0}")]
+    Unsupported(String),
+    /// There is no such account, or it is closed to us.
+    #[error("{0}")]
+    NotFound(String),
+    /// The address is not one tombolo may reach.
+    #[error("{0}")]
+    Refused(String),
+}

@@ -1,0 +1,4 @@
+//! To be written.
+
+#[cfg(feature = "stand-in")]
+pub mod stand_in;
