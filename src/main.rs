@@ -1,2 +1,7 @@
-//! tombolo.
-fn main() {}
+//! The way in.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    tombolo::cli::main()
+}

@@ -33,8 +33,8 @@ pub trait Destination: Send + Sync {
         meter: &dyn ProgressSink,
     ) -> PublishOutcome;
 
-    /// Looks for copies that carry the marker and were made within the window. Safe to repeat.
-    async fn find(&self, marker: &Marker, window: Window) -> Result<Found, DestinationError>;
+    /// Looks among the account's own posts for copies that carry the marker and were made within the window. Safe to repeat.
+    async fn find(&self, account: &str, marker: &Marker, window: Window) -> Result<Found, DestinationError>;
 }
 
 /// Whose token it is.
@@ -211,6 +211,10 @@ pub enum PublishOutcome {
 pub struct Marker {
     /// Links to the original, any of which the copy's text carries.
     pub links: BTreeSet<String>,
+    /// The first letters and digits of the copy's text, in lower case. Another post may link to this one too; only its copy
+    /// begins like this.
+    #[serde(default)]
+    pub opening: String,
     /// Ids of media only this copy can have.
     pub media_ids: Vec<String>,
 }

@@ -37,8 +37,22 @@ impl fmt::Display for Platform {
 
 /// The `ActivityPub` id of an object, exactly as served (contract activitypub §2.2: never normalised, never the `url`).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(try_from = "String", into = "String")]
 pub struct ApId(String);
+
+impl TryFrom<String> for ApId {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        Self::parse(&text).ok_or_else(|| format!("{text:?} is no ActivityPub id"))
+    }
+}
+
+impl From<ApId> for String {
+    fn from(id: ApId) -> Self {
+        id.0
+    }
+}
 
 impl ApId {
     /// Longest id kept; longer ones are refused by the readers.
@@ -58,9 +72,17 @@ impl ApId {
         &self.0
     }
 
+    /// The id as an address to fetch.
+    ///
+    /// # Panics
+    /// Never: only what parses as a URL becomes an id, also when read back from the ledger.
+    pub fn to_url(&self) -> Url {
+        Url::parse(&self.0).unwrap_or_else(|_| unreachable!("an id is checked to be a URL when it is made"))
+    }
+
     /// The origin it lives on.
-    pub fn origin(&self) -> Option<Origin> {
-        Url::parse(&self.0).ok().map(|url| Origin::of(&url))
+    pub fn origin(&self) -> Origin {
+        Origin::of(&self.to_url())
     }
 }
 
@@ -188,7 +210,7 @@ mod tests {
     fn an_id_is_kept_exactly_as_served() {
         let id = ApId::parse("https://Video.example:443/videos/watch/A%2fb").unwrap();
         assert_eq!(id.as_str(), "https://Video.example:443/videos/watch/A%2fb");
-        assert_eq!(id.origin().unwrap().as_str(), "https://video.example");
+        assert_eq!(id.origin().as_str(), "https://video.example");
     }
 
     #[test]

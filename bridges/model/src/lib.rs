@@ -3,25 +3,29 @@
 //!
 //! This crate never touches network, disk or clock, and knows no platform's behaviour.
 
+mod cache;
 mod clock;
 mod destination;
 mod draft;
+mod entropy;
 mod ids;
 mod limits;
 mod post;
 mod source;
 mod wild;
 
+pub use cache::{Cache, MemoryCache};
 pub use clock::{Clock, SystemClock, TestClock};
 pub use destination::{
     AccountIdentity, Capabilities, Checkpoint, CheckpointError, Destination, DestinationError, Found, Idempotency,
     Marker, NoProgress, ProgressSink, PublishOutcome, PublishProgress, Step, UploadedMedia, Window,
 };
 pub use draft::{Copy, Difference, Draft, MediaBody, MediaDraft, MediaError, MediaStream, Thumbnail};
+pub use entropy::{Entropy, SeededEntropy};
 pub use ids::{ApId, DeliveryKey, DestinationId, IdempotencyKey, Origin, Platform, SourceId};
 pub use limits::{LengthUnit, Limits, LinkCost, MediaLimits, TextRules};
 pub use post::{
     Caption, Concept, Markup, Media, MediaKind, Packaging, Post, PostKind, Readiness, Rendition, Visibility,
 };
-pub use source::{Completeness, Cursor, Fetched, Poll, ReaderInfo, Scan, Sighting, Source, SourceError};
+pub use source::{Completeness, Cursor, Fetched, Listing, Poll, ReaderInfo, Sighting, Source, SourceError};
 pub use wild::{as_array, bool_of, id_of, number_of, string_of, unsigned_of};

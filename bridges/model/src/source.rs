@@ -17,14 +17,17 @@ pub trait Source: Send + Sync {
     /// Which reader works here, how complete it is, and why it was chosen.
     async fn reader(&self) -> Result<ReaderInfo, SourceError>;
 
-    /// Asks what is new since `cursor`. Costs one request when nothing changed.
+    /// Asks what is new since `cursor`, looking at the newest posts. Costs one request when nothing changed.
     async fn poll(&self, cursor: &Cursor) -> Result<Poll, SourceError>;
 
-    /// Lists every id that is publishable now.
-    async fn scan(&self) -> Result<Scan, SourceError>;
+    /// Lists every id that is publishable now; `Unchanged` only where that is proven to be the list of `cursor`.
+    async fn scan(&self, cursor: &Cursor) -> Result<Poll, SourceError>;
 
     /// Reads one post in full.
     async fn fetch(&self, id: &ApId) -> Result<Fetched, SourceError>;
+
+    /// Whether a listed post is public and complete now. The same answer as from `fetch`, at less cost where that can be had.
+    async fn is_ready(&self, id: &ApId) -> Result<bool, SourceError>;
 }
 
 /// How a source is read.
@@ -68,29 +71,26 @@ pub struct Sighting {
     pub ready: Option<bool>,
 }
 
-/// What a poll found.
+/// What a listing showed.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Poll {
     /// Nothing changed.
     Unchanged,
     /// Something may have changed.
-    Seen {
-        /// The posts on the page that was read, the newest first.
-        sightings: Vec<Sighting>,
-        /// Where the reader stands now.
-        cursor: Cursor,
-        /// Whether the page can't explain what the totals say, so that all ids must be scanned.
-        scan_needed: bool,
-    },
+    Seen(Listing),
 }
 
-/// Every id publishable now.
+/// A listing, or its newest part.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Scan {
-    /// The posts, the newest first.
+pub struct Listing {
+    /// The posts seen.
     pub sightings: Vec<Sighting>,
     /// Where the reader stands now.
     pub cursor: Cursor,
+    /// Whether these are all ids that are publishable now.
+    pub complete: bool,
+    /// Whether the totals changed in a way that these posts may not explain, so that all ids must be scanned.
+    pub scan_needed: bool,
 }
 
 /// What became of one post.

@@ -5,6 +5,7 @@
 
 mod faults;
 mod limits;
+pub mod recordings;
 mod server;
 
 pub use faults::{Fault, FaultRule, Faults};

@@ -1,0 +1,299 @@
+//! The `api` reader: the public REST lists, the newest first, and the detail of each video (contract peertube §3.1).
+
+use std::collections::HashSet;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tombolo_activitypub::{parse_instant, source_error};
+use tombolo_model::{ApId, Cursor, Fetched, Listing, Poll, Readiness, Sighting, SourceError, Visibility, unsigned_of};
+use tombolo_net::{Answer, Get, Net};
+use url::Url;
+
+use crate::post_from_api;
+use crate::source::Creator;
+
+/// Most a list gives at once.
+const PAGE: usize = 100;
+/// How far pages of a scan overlap, since a list that grows at its head shifts under the reader.
+const OVERLAP: usize = 10;
+const MAX_PAGES: usize = 2000;
+
+/// Where this reader stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+struct Place {
+    /// Validator of the first page.
+    etag: Option<String>,
+    /// What the list said its total is.
+    total: Option<u64>,
+}
+
+struct Page {
+    sightings: Vec<Sighting>,
+    /// Entries of the page, those that can't be used included.
+    entries: usize,
+    total: u64,
+    etag: Option<String>,
+}
+
+/// Reads the first page. It is all there is for most creators, so a poll of theirs is a scan as well.
+pub(crate) async fn poll(net: &Net, instance: &Url, creator: &Creator, cursor: &Cursor) -> Result<Poll, SourceError> {
+    let place: Place = serde_json::from_value(cursor.0.clone()).unwrap_or_default();
+    let Some(page) = first_page(net, instance, creator, place.etag.as_deref()).await? else {
+        return Ok(Poll::Unchanged);
+    };
+    let complete = page.total <= page.entries as u64;
+    Ok(Poll::Seen(Listing {
+        cursor: cursor_of(&page),
+        complete,
+        scan_needed: !complete && place.total != Some(page.total),
+        sightings: page.sightings,
+    }))
+}
+
+/// Reads all pages.
+pub(crate) async fn scan(net: &Net, instance: &Url, creator: &Creator, cursor: &Cursor) -> Result<Poll, SourceError> {
+    let place: Place = serde_json::from_value(cursor.0.clone()).unwrap_or_default();
+    // An unchanged first page proves an unchanged list only where the list has no second one.
+    let etag = place
+        .etag
+        .as_deref()
+        .filter(|_| place.total.is_some_and(|total| total <= PAGE as u64));
+    let Some(first) = first_page(net, instance, creator, etag).await? else {
+        return Ok(Poll::Unchanged);
+    };
+    let cursor = cursor_of(&first);
+    let mut seen: HashSet<ApId> = first.sightings.iter().map(|s| s.id.clone()).collect();
+    let (mut sightings, mut start, mut entries) = (first.sightings, PAGE - OVERLAP, first.entries);
+    for _ in 1..MAX_PAGES {
+        if entries < PAGE {
+            break;
+        }
+        let page = read_page(net, instance, creator, start, None)
+            .await?
+            .ok_or_else(|| SourceError::Malformed(format!("a list of {instance} was answered with 304 unasked")))?;
+        let fresh: Vec<Sighting> = page
+            .sightings
+            .into_iter()
+            .filter(|s| seen.insert(s.id.clone()))
+            .collect();
+        if fresh.is_empty() {
+            break;
+        }
+        sightings.extend(fresh);
+        (start, entries) = (start + PAGE - OVERLAP, page.entries);
+    }
+    // What was published during the walk is at the head now.
+    if start > PAGE
+        && let Some(head) = first_page(net, instance, creator, None).await?
+    {
+        sightings.extend(head.sightings.into_iter().filter(|s| seen.insert(s.id.clone())));
+    }
+    Ok(Poll::Seen(Listing {
+        sightings,
+        cursor,
+        complete: true,
+        scan_needed: false,
+    }))
+}
+
+/// Whether the REST lists work here for this creator.
+pub(crate) async fn probe(net: &Net, instance: &Url, creator: &Creator) -> Result<(), SourceError> {
+    first_page(net, instance, creator, None).await.map(drop)
+}
+
+/// Reads one video: its detail, and its captions where it is public.
+pub(crate) async fn fetch(net: &Net, instance: &Url, creator: &Creator, id: &ApId) -> Result<Fetched, SourceError> {
+    let (key, detail) = match detail(net, instance, id).await? {
+        Detail::Found(key, value) => (key, value),
+        Detail::Other(fetched) => return Ok(fetched),
+    };
+    let post = |captions: &Value| {
+        post_from_api(&detail, captions, instance)
+            .filter(|post| post.id == *id)
+            .ok_or_else(|| SourceError::Malformed(format!("{instance} describes {id} in a way that can't be read")))
+    };
+    let plain = post(&Value::Null)?;
+    let owner = |who: &str| detail.get(who).and_then(|o| o.get("url")).and_then(Value::as_str);
+    if ![owner("channel"), owner("account")].contains(&Some(creator.actor.as_str())) {
+        return Ok(Fetched::NotPublic(format!("it is not by {}", creator.actor)));
+    }
+    if plain.visibility == Visibility::Private {
+        return Ok(Fetched::NotPublic("it is no longer public".into()));
+    }
+    if plain.readiness != Readiness::Ready {
+        return Ok(Fetched::Post(Box::new(plain)));
+    }
+    let url = address(instance, &["api", "v1", "videos", &key, "captions"])?;
+    let answer = net.get(&Get::json(url)).await.map_err(source_error)?;
+    let captions: Value = if answer.status.is_success() {
+        answer.json().unwrap_or_default()
+    } else {
+        Value::Null
+    };
+    Ok(Fetched::Post(Box::new(post(&captions)?)))
+}
+
+/// Whether a listed video is finished. Lists don't say (contract peertube §3.1).
+pub(crate) async fn is_ready(net: &Net, instance: &Url, id: &ApId) -> Result<bool, SourceError> {
+    let Detail::Found(_, value) = detail(net, instance, id).await? else {
+        return Ok(false);
+    };
+    let post = post_from_api(&value, &Value::Null, instance);
+    Ok(post.is_some_and(|post| post.readiness == Readiness::Ready && post.visibility == Visibility::Public))
+}
+
+enum Detail {
+    Found(String, Value),
+    Other(Fetched),
+}
+
+async fn detail(net: &Net, instance: &Url, id: &ApId) -> Result<Detail, SourceError> {
+    let Some(key) = id
+        .to_url()
+        .path_segments()
+        .and_then(|mut s| s.next_back().map(str::to_owned))
+        .filter(|k| !k.is_empty())
+    else {
+        return Err(SourceError::Malformed(format!("{id} names no video")));
+    };
+    let url = address(instance, &["api", "v1", "videos", &key])?;
+    let answer = net.get(&Get::json(url.clone())).await.map_err(source_error)?;
+    match answer.status.as_u16() {
+        200 => Ok(Detail::Found(key, json(&url, &answer)?)),
+        status @ (401 | 403) => Ok(Detail::Other(Fetched::NotPublic(format!(
+            "PeerTube answers {status}: it is private, internal, password-protected or blocked"
+        )))),
+        404 | 410 => Ok(Detail::Other(Fetched::Gone)),
+        status => Err(SourceError::Malformed(format!(
+            "{url} was answered with status {status}"
+        ))),
+    }
+}
+
+async fn first_page(
+    net: &Net,
+    instance: &Url,
+    creator: &Creator,
+    etag: Option<&str>,
+) -> Result<Option<Page>, SourceError> {
+    read_page(net, instance, creator, 0, etag).await
+}
+
+/// `Ok(None)`: unchanged since `etag`.
+async fn read_page(
+    net: &Net,
+    instance: &Url,
+    creator: &Creator,
+    start: usize,
+    etag: Option<&str>,
+) -> Result<Option<Page>, SourceError> {
+    let list = if creator.is_channel {
+        "video-channels"
+    } else {
+        "accounts"
+    };
+    let mut url = address(instance, &["api", "v1", list, &creator.name, "videos"])?;
+    // `nsfw=both`: otherwise sensitive videos are missing on most instances (contract peertube §3.1).
+    url.query_pairs_mut()
+        .append_pair("start", &start.to_string())
+        .append_pair("count", &PAGE.to_string())
+        .append_pair("nsfw", "both")
+        .append_pair("sort", "-publishedAt");
+    let answer = net
+        .get(&Get {
+            if_none_match: etag,
+            ..Get::json(url.clone())
+        })
+        .await
+        .map_err(source_error)?;
+    match answer.status.as_u16() {
+        200 => {}
+        304 if etag.is_some() => return Ok(None),
+        404 | 410 => {
+            return Err(SourceError::NotFound(format!(
+                "{instance} knows no {} named {}",
+                creator.kind(),
+                creator.name
+            )));
+        }
+        status @ (401 | 403) => {
+            return Err(SourceError::Unsupported(format!(
+                "{instance} shows its lists to signed-in people only (status {status})"
+            )));
+        }
+        status => {
+            return Err(SourceError::Malformed(format!(
+                "{url} was answered with status {status}"
+            )));
+        }
+    }
+    let value = json(&url, &answer)?;
+    let (Some(entries), Some(total)) = (
+        value.get("data").and_then(Value::as_array),
+        value.get("total").and_then(unsigned_of),
+    ) else {
+        return Err(SourceError::Malformed(format!(
+            "{url} was not answered with a list of videos"
+        )));
+    };
+    Ok(Some(Page {
+        sightings: entries
+            .iter()
+            .take(PAGE)
+            .filter_map(|entry| sighting(entry, creator))
+            .collect(),
+        entries: entries.len(),
+        total,
+        etag: answer.etag().map(str::to_owned),
+    }))
+}
+
+fn sighting(entry: &Value, creator: &Creator) -> Option<Sighting> {
+    let id = ApId::parse(entry.get("url")?.as_str()?)?;
+    let privacy = entry.get("privacy").and_then(|p| p.get("id")).and_then(unsigned_of);
+    let listed = id.origin() == creator.actor.origin() && privacy.is_none_or(|p| p == 1);
+    listed.then(|| Sighting {
+        title: entry
+            .get("name")
+            .and_then(Value::as_str)
+            .map(|t| t.chars().take(200).collect()),
+        published: entry.get("publishedAt").and_then(parse_instant),
+        // A list has no state: state 2 is in it where the creator didn't ask to wait (contract peertube §5).
+        ready: None,
+        id,
+    })
+}
+
+fn cursor_of(page: &Page) -> Cursor {
+    let place = Place {
+        etag: page.etag.clone(),
+        total: Some(page.total),
+    };
+    Cursor(serde_json::to_value(place).unwrap_or_default())
+}
+
+/// An address on the instance, each segment escaped.
+pub(crate) fn address(instance: &Url, segments: &[&str]) -> Result<Url, SourceError> {
+    let mut url = instance.clone();
+    url.path_segments_mut()
+        .map_err(|()| SourceError::Refused(format!("{instance} is no base URL")))?
+        .clear()
+        .extend(segments);
+    Ok(url)
+}
+
+/// JSON, where the answer says that it is: a login page with status 200 is none.
+pub(crate) fn json(url: &Url, answer: &Answer) -> Result<Value, SourceError> {
+    let kind = answer.media_type().unwrap_or_default();
+    if !kind.contains("json") {
+        return Err(SourceError::Malformed(format!(
+            "{} was answered with {} instead of JSON (a login page or a proxy's notice?)",
+            url.path(),
+            if kind.is_empty() { "something untyped" } else { &kind }
+        )));
+    }
+    answer
+        .json()
+        .map_err(|e| SourceError::Malformed(format!("{} was answered with JSON that can't be read: {e}", url.path())))
+}

@@ -1,0 +1,182 @@
+//! The `outbox` reader: the ActivityPub outbox, all of its pages (contract peertube §3.2).
+//!
+//! It is ordered by creation and lists what is unfinished or blocked, so nothing in it is taken for publishable before its
+//! object was fetched by its id. A channel's outbox holds only announcements of ids.
+
+use std::collections::HashSet;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tombolo_activitypub::{Object, Page, Walk, fetch_first_page, fetch_object, is_public, parse_instant, types_of};
+use tombolo_model::{
+    ApId, Cursor, Fetched, Listing, Poll, Readiness, Sighting, SourceError, Visibility, as_array, id_of,
+};
+use tombolo_net::Net;
+use url::Url;
+
+use crate::post_from_activitypub;
+use crate::source::Creator;
+
+/// Where this reader stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+struct Place {
+    /// The page the outbox begins with.
+    first: Option<Url>,
+    /// Its validator.
+    etag: Option<String>,
+    /// What it said the total is.
+    total: Option<u64>,
+}
+
+/// Reads the first page. It can't show what became public deep inside, which only a scan finds.
+pub(crate) async fn poll(net: &Net, creator: &Creator, cursor: &Cursor) -> Result<Poll, SourceError> {
+    let mut place: Place = serde_json::from_value(cursor.0.clone()).unwrap_or_default();
+    let first = match place.first.clone() {
+        Some(first) => first,
+        None => fetch_first_page(net, outbox(creator)?).await?,
+    };
+    let mut walk = Walk::from(net, first.clone());
+    let Some(page) = walk.first_if_changed(place.etag.as_deref()).await? else {
+        return Ok(Poll::Unchanged);
+    };
+    let scan_needed = page.next.is_some() && place.total != page.total;
+    let complete = page.next.is_none();
+    place = Place {
+        first: Some(first),
+        etag: walk.etag.clone(),
+        total: page.total,
+    };
+    Ok(Poll::Seen(Listing {
+        sightings: sightings(&page, creator),
+        cursor: cursor_of(&place),
+        complete,
+        scan_needed,
+    }))
+}
+
+/// Reads all pages, up to the first empty one: totals lie, and empty pages still have a `next`.
+pub(crate) async fn scan(net: &Net, creator: &Creator) -> Result<Poll, SourceError> {
+    let first = fetch_first_page(net, outbox(creator)?).await?;
+    let mut walk = Walk::from(net, first.clone());
+    let (mut seen, mut found, mut place) = (HashSet::new(), Vec::new(), None);
+    let mut listed = HashSet::new();
+    let mut page = walk.first_if_changed(None).await?;
+    while let Some(current) = page {
+        place.get_or_insert_with(|| Place {
+            first: Some(first.clone()),
+            etag: walk.etag.clone(),
+            total: current.total,
+        });
+        // Items that are of no use to us still show that the walk goes on.
+        let unseen = current.items.iter().filter(|item| seen.insert(key_of(item))).count();
+        if unseen == 0 {
+            walk.stop();
+        }
+        found.extend(
+            sightings(&current, creator)
+                .into_iter()
+                .filter(|s| listed.insert(s.id.clone())),
+        );
+        page = walk.next().await?;
+    }
+    let cursor = cursor_of(&place.unwrap_or_default());
+    Ok(Poll::Seen(Listing {
+        sightings: found,
+        cursor,
+        complete: true,
+        scan_needed: false,
+    }))
+}
+
+/// Reads one video by its id.
+pub(crate) async fn fetch(net: &Net, creator: &Creator, id: &ApId) -> Result<Fetched, SourceError> {
+    let value = match fetch_object(net, &id.to_url()).await? {
+        Object::Found(value) => value,
+        Object::Gone => return Ok(Fetched::Gone),
+        Object::Forbidden(status) => {
+            return Ok(Fetched::NotPublic(format!(
+                "PeerTube answers {status}: it is private, internal, password-protected or blocked"
+            )));
+        }
+        Object::Unchanged => return Err(SourceError::Malformed(format!("{id} was answered with 304 unasked"))),
+    };
+    if !by_creator(&value, creator) {
+        return Ok(Fetched::NotPublic(format!("it is not by {}", creator.actor)));
+    }
+    let post = post_from_activitypub(&value)
+        .filter(|post| post.id == *id)
+        .ok_or_else(|| SourceError::Malformed(format!("{id} is not a video that can be read")))?;
+    if post.visibility == Visibility::Private {
+        return Ok(Fetched::NotPublic("it is not addressed to the public".into()));
+    }
+    Ok(Fetched::Post(Box::new(post)))
+}
+
+/// Accounts and channels come as objects, as plain URLs, in any order (contract peertube §4).
+fn by_creator(video: &Value, creator: &Creator) -> bool {
+    as_array(video.get("attributedTo").unwrap_or(&Value::Null))
+        .iter()
+        .filter_map(id_of)
+        .any(|id| id == creator.actor.as_str())
+}
+
+fn sightings(page: &Page, creator: &Creator) -> Vec<Sighting> {
+    page.items.iter().filter_map(|item| sighting(item, creator)).collect()
+}
+
+fn sighting(activity: &Value, creator: &Creator) -> Option<Sighting> {
+    let is = |kind: &str| types_of(activity).any(|t| t == kind);
+    if activity.is_object() && !is("Create") && !is("Announce") {
+        return None;
+    }
+    let object = if activity.is_object() {
+        activity.get("object")?
+    } else {
+        activity
+    };
+    let id = ApId::parse(id_of(object)?)?;
+    // A share of somebody else's video leads to another host, or fails the check of its author when it is fetched.
+    if id.origin() != creator.actor.origin() {
+        return None;
+    }
+    if !object.is_object() || object.get("type").is_none() {
+        return Some(Sighting {
+            id,
+            title: None,
+            published: None,
+            ready: None,
+        });
+    }
+    if !types_of(object).any(|t| t == "Video") || !is_public(object.get("to").unwrap_or(&Value::Null)) {
+        return None;
+    }
+    let ready = post_from_activitypub(object).map(|post| post.readiness == Readiness::Ready);
+    Some(Sighting {
+        title: object
+            .get("name")
+            .and_then(Value::as_str)
+            .map(|t| t.chars().take(200).collect()),
+        published: object.get("published").and_then(parse_instant),
+        ready,
+        id,
+    })
+}
+
+/// What tells one item of a page from another.
+fn key_of(item: &Value) -> String {
+    id_of(item).map_or_else(|| item.to_string(), str::to_owned)
+}
+
+fn outbox(creator: &Creator) -> Result<&Url, SourceError> {
+    creator.outbox.as_ref().ok_or_else(|| {
+        SourceError::Unsupported(format!(
+            "{} has no outbox (federation may be switched off there); use read = \"api\"",
+            creator.actor
+        ))
+    })
+}
+
+fn cursor_of(place: &Place) -> Cursor {
+    Cursor(serde_json::to_value(place).unwrap_or_default())
+}

@@ -1,0 +1,237 @@
+//! What `sync` shows: progress bars and a table on a terminal, log lines elsewhere, objects where JSON is asked for.
+
+use std::io::{IsTerminal, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table, presets};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::json;
+use tombolo_model::{NoProgress, ProgressSink};
+
+use crate::daemon::Log;
+use crate::ledger::StateName;
+use crate::sync::{Line, Observer, Summary, Trouble, TroubleKind};
+
+/// How results are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Form {
+    json: bool,
+    dry_run: bool,
+    /// Whether standard error is a terminal, where progress is shown.
+    live: bool,
+}
+
+impl Form {
+    pub(crate) fn of(json: bool, dry_run: bool) -> Self {
+        Self { json, dry_run, live: std::io::stderr().is_terminal() }
+    }
+
+    /// On a terminal, bars and tables tell what log lines tell elsewhere.
+    pub(crate) fn default_log_level(self) -> tracing::Level {
+        if self.live { tracing::Level::WARN } else { tracing::Level::INFO }
+    }
+}
+
+/// Prints to standard output; a reader that has gone away is no error.
+pub(crate) fn print(text: &str) {
+    let _ = std::io::stdout().write_all(text.as_bytes());
+    let _ = std::io::stdout().flush();
+}
+
+/// The console as observer of a run.
+pub(crate) struct Console {
+    form: Form,
+    quiet: bool,
+    bars: MultiProgress,
+    lines: Mutex<Vec<Line>>,
+}
+
+impl Console {
+    pub(crate) fn new(form: Form, quiet: bool) -> Self {
+        let target = if form.live && !quiet { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        Self { form, quiet, bars: MultiProgress::with_draw_target(target), lines: Mutex::default() }
+    }
+
+    /// Says something in passing, on standard error.
+    pub(crate) fn tell(&self, message: &str) {
+        if !self.quiet {
+            self.bars.suspend(|| eprintln!("{message}"));
+        }
+    }
+
+    /// Shows the end of a run; without a summary it ended early.
+    pub(crate) fn finish(&self, summary: Option<&Summary>) {
+        let _ = self.bars.clear();
+        let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.form.json {
+            if let Some(summary) = summary {
+                print(&format!("{}\n", json!({ "summary": summary.counts })));
+            }
+            return;
+        }
+        if self.form.dry_run {
+            for line in lines.iter() {
+                print(&shown_plan(line));
+            }
+        } else if !lines.is_empty() {
+            print(&format!("{}\n", table(&lines)));
+        }
+        if let Some(summary) = summary {
+            print(&format!("{}\n", closing(summary, self.form.dry_run)));
+        }
+    }
+}
+
+impl Observer for Console {
+    fn delivery(&self, line: &Line) {
+        if self.form.json {
+            print(&format!("{}\n", serde_json::to_string(line).unwrap_or_default()));
+        }
+        if !self.form.live {
+            Log.delivery(line);
+        }
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner).push(line.clone());
+    }
+
+    fn trouble(&self, trouble: &Trouble) {
+        let word = if trouble.kind == TroubleKind::SignInNeeded { "sign-in needed" } else { "trouble" };
+        self.bars.suspend(|| eprintln!("{word}: {}", trouble.message));
+    }
+
+    fn note(&self, route: &str, message: &str) {
+        self.tell(&format!("{route}: {message}"));
+    }
+
+    fn progress(&self, title: &str) -> Arc<dyn ProgressSink> {
+        if !self.form.live || self.quiet {
+            tracing::debug!(title, "working on");
+            return Arc::new(NoProgress);
+        }
+        let bar = self.bars.add(ProgressBar::new_spinner());
+        bar.set_prefix(shortened(title, 40));
+        bar.enable_steady_tick(Duration::from_millis(120));
+        Arc::new(Bar(bar))
+    }
+}
+
+/// A transfer as a progress bar; gone when it is dropped.
+struct Bar(ProgressBar);
+
+impl ProgressSink for Bar {
+    fn stage(&self, what: &str, total: Option<u64>) {
+        let template = if total.is_some() {
+            "{prefix} [{bar:24}] {bytes}/{total_bytes} {bytes_per_sec} {eta}  {msg}"
+        } else {
+            "{prefix} {spinner} {msg}"
+        };
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            self.0.set_style(style.progress_chars("=> "));
+        }
+        self.0.set_position(0);
+        if let Some(total) = total {
+            self.0.set_length(total);
+        }
+        self.0.set_message(what.to_owned());
+    }
+
+    fn advance(&self, bytes: u64) {
+        self.0.inc(bytes);
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
+fn table(lines: &[Line]) -> Table {
+    let mut table = Table::new();
+    table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    if !std::io::stdout().is_terminal() {
+        table.set_width(160);
+    }
+    table.set_header(["post", "to", "state", "original and copy"]);
+    for line in lines {
+        let state = Cell::new(line.state.to_string());
+        let state = match line.state {
+            StateName::Published => state.fg(Color::Green),
+            StateName::Failed | StateName::Unknown => state.fg(Color::Red).add_attribute(Attribute::Bold),
+            StateName::Held | StateName::Waiting => state.fg(Color::Yellow),
+            _ => state,
+        };
+        let mut what = vec![line.post.clone()];
+        what.extend(line.copies.iter().map(|copy| format!("→ {}", copy.url.as_deref().unwrap_or(&copy.uri))));
+        what.extend(line.reason.clone());
+        let title = shortened(line.title.as_deref().unwrap_or("(no title)"), 60);
+        table.add_row([Cell::new(title), Cell::new(&line.to), state, Cell::new(what.join("\n"))]);
+    }
+    table
+}
+
+fn closing(summary: &Summary, dry_run: bool) -> String {
+    let counts = summary.counts;
+    let all = [
+        (counts.published, "published"),
+        (counts.skipped, "skipped"),
+        (counts.held, "held"),
+        (counts.waiting, if dry_run { "would be posted, or wait" } else { "waiting" }),
+        (counts.failed, "failed"),
+        (counts.unknown, "unknown"),
+    ];
+    let told: Vec<String> = all.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
+    let mut text = match (told.is_empty(), summary.troubles.is_empty()) {
+        (true, true) => "nothing new".to_owned(),
+        (true, false) => "nothing was posted".to_owned(),
+        (false, _) => told.join(", "),
+    };
+    if summary.interrupted {
+        text.push_str("; stopped before the end");
+    }
+    if let Some(due) = summary.next_due.filter(|due| due.timestamp() > 0) {
+        text.push_str(&format!("; the next pass goes on, something is due at {}", due.format("%H:%M:%S UTC")));
+    }
+    text
+}
+
+/// A dry run's line for people: the text as it would stand there, and what happens to each medium.
+fn shown_plan(line: &Line) -> String {
+    let mut text = format!("── {} → {} ({})\n", line.post, line.to, line.route);
+    let parts = line.plan.as_ref().and_then(|plan| plan["parts"].as_array().cloned()).unwrap_or_default();
+    if parts.is_empty() {
+        text.push_str(&format!("   {}: {}\n", line.state, line.reason.as_deref().unwrap_or_default()));
+    }
+    for part in parts {
+        let body = part["text"].as_str().unwrap_or_default();
+        for row in body.lines() {
+            text.push_str(&format!("   │ {row}\n"));
+        }
+        text.push_str(&format!("   {} of {} characters, {}", part["length"], part["max"], part["visibility"].as_str().unwrap_or_default()));
+        if let Some(language) = part["language"].as_str() {
+            text.push_str(&format!(", language {language}"));
+        }
+        if part["sensitive"] == true {
+            text.push_str(", sensitive");
+        }
+        if let Some(warning) = part["content_warning"].as_str() {
+            text.push_str(&format!(", content warning: {warning}"));
+        }
+        text.push('\n');
+        let media = &part["media"];
+        let list = |key: &str| media[key].as_array().cloned().unwrap_or_default();
+        if let Some(first) = list("rungs").first().and_then(|r| r.as_str()) {
+            text.push_str(&format!("   media: {first}; alt text: {}\n", media["alt"].as_str().unwrap_or_default()));
+        }
+        for why in list("passed_over") {
+            text.push_str(&format!("   not taken: {}\n", why.as_str().unwrap_or_default()));
+        }
+    }
+    text
+}
+
+fn shortened(text: &str, most: usize) -> String {
+    let mut characters = text.chars();
+    let short: String = characters.by_ref().take(most).collect();
+    if characters.next().is_some() { format!("{short}…") } else { short }
+}

@@ -1,0 +1,69 @@
+//! `tombolo retry`: failed deliveries become free again.
+
+use clap::Args;
+
+use super::sync::open_ledger;
+use super::{Global, chosen_routes, exit, ledger_refused, load, output, start_logging};
+use crate::ledger::{Changes, Stage, StateName};
+
+/// Let the next pass try failed posts again.
+///
+/// A post fails when its destination refuses it for good; after you have changed what was wrong, this frees it. Nothing is
+/// posted by this command itself.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// Only posts that this is part of the address or title of [default: all that failed]
+    #[arg(value_name = "POST")]
+    posts: Vec<String>,
+    /// Only this route's
+    #[arg(long, value_name = "ROUTE")]
+    route: Option<String>,
+    /// Print what was freed as JSON, an object a line
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) async fn run(global: &Global, arguments: &Arguments) -> u8 {
+    start_logging(global, tracing::Level::WARN);
+    match free(global, arguments).await {
+        Ok(code) | Err(code) => code,
+    }
+}
+
+async fn free(global: &Global, arguments: &Arguments) -> Result<u8, u8> {
+    let config = load(global, arguments.json)?;
+    let names: Vec<String> = arguments.route.iter().cloned().collect();
+    let routes = chosen_routes(&config, &names)?;
+    let ledger = open_ledger(&config, "tombolo retry", false).await?;
+    let mut changes = Changes::new();
+    let mut freed = 0;
+    let all = ledger.all_deliveries().map_err(|e| ledger_refused(&e))?;
+    let wanted = |text: &str| arguments.posts.is_empty() || arguments.posts.iter().any(|post| text.contains(post.as_str()));
+    for mut delivery in all {
+        let title = delivery.title.clone().unwrap_or_default();
+        let origins: Vec<_> = routes.iter().filter_map(|r| config.accounts.get(&r.from)).map(|a| &a.instance).collect();
+        let of_route = origins.iter().any(|instance| tombolo_model::Origin::of(instance) == delivery.source.0.origin());
+        let failed = matches!(delivery.state(), StateName::Failed | StateName::Held);
+        if !failed || !of_route || !(wanted(delivery.key.post.as_str()) || wanted(&title)) {
+            continue;
+        }
+        // Parts that exist stay as they are.
+        if delivery.copies().next().is_none() {
+            delivery.parts.clear();
+            delivery.stage = Stage::Seen;
+        }
+        freed += 1;
+        let line = if arguments.json {
+            serde_json::json!({ "post": delivery.key.post, "to": delivery.key.to.to_string(), "title": title }).to_string()
+        } else {
+            format!("free again: {title} ({})", delivery.key.post)
+        };
+        output::print(&format!("{line}\n"));
+        changes.put_delivery(&delivery);
+    }
+    ledger.commit(changes).await.map_err(|e| ledger_refused(&e))?;
+    if !arguments.json {
+        output::print(&format!("{freed} failed posts are free again; the next pass tries them\n"));
+    }
+    Ok(exit::DONE)
+}

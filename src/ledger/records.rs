@@ -1,0 +1,351 @@
+//! What the ledger's records say. Serialised as JSON; fields are only ever added, with defaults.
+
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use tombolo_model::{Copy, DeliveryKey, IdempotencyKey, Marker, PublishProgress, SourceId, Step};
+
+/// A post that a listing showed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeenPost {
+    /// Whose it is.
+    pub source: SourceId,
+    /// When it was first seen.
+    pub first_seen: DateTime<Utc>,
+    /// Its title then, for messages.
+    #[serde(default)]
+    pub title: Option<String>,
+    /// When the source said it was published.
+    #[serde(default)]
+    pub published: Option<DateTime<Utc>>,
+}
+
+/// A destination's first look at a source.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Contact {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// By which reader.
+    pub reader: String,
+}
+
+/// One post on its way to one destination.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delivery {
+    /// What and where to.
+    pub key: DeliveryKey,
+    /// Whose post it is.
+    pub source: SourceId,
+    /// When it was published at the source: the order of publishing.
+    #[serde(default)]
+    pub published: Option<DateTime<Utc>>,
+    /// Title, for messages.
+    #[serde(default)]
+    pub title: Option<String>,
+    /// Whether the creator asked for it as one of the old ones: those are paced.
+    #[serde(default)]
+    pub backfill: bool,
+    /// Where it stands, until there are parts.
+    pub stage: Stage,
+    /// What becomes one status each; then the delivery's state is the sum of theirs.
+    #[serde(default)]
+    pub parts: Vec<Part>,
+}
+
+/// Where a delivery stands before it has parts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum Stage {
+    /// Nothing was done yet.
+    Seen,
+    /// It will not be carried.
+    Skipped(Skip),
+    /// It needs the creator.
+    Held {
+        /// What for.
+        reason: String,
+    },
+    /// Not now.
+    Waiting(Waiting),
+    /// Its parts tell.
+    InParts,
+}
+
+/// Why a post isn't carried.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Skip {
+    /// Why, for the creator.
+    pub reason: String,
+    /// Whether it is looked at again when the source lists it again: it wasn't public, or it was gone.
+    #[serde(default)]
+    pub until_listed: bool,
+}
+
+/// Why something waits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Waiting {
+    /// What for.
+    pub reason: String,
+    /// Not before then.
+    pub not_before: DateTime<Utc>,
+    /// How often it was put off in a row: pauses grow with it.
+    #[serde(default)]
+    pub times: u32,
+}
+
+/// What becomes one status.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// Where it stands.
+    pub state: PartState,
+    /// Names the attempt at the destination.
+    pub key: IdempotencyKey,
+    /// When the key was made.
+    pub key_made: DateTime<Utc>,
+    /// Which rung of its media is tried, counted from the best.
+    #[serde(default)]
+    pub rung: usize,
+    /// Why it isn't a better one.
+    #[serde(default)]
+    pub rung_reason: Option<String>,
+    /// How its copy is known.
+    pub marker: Marker,
+    /// When the first request left that may have made a copy.
+    #[serde(default)]
+    pub posted_since: Option<DateTime<Utc>>,
+    /// How many requests have left that may have made a copy.
+    #[serde(default)]
+    pub posts: u32,
+    /// SHA-256 of the draft, hexadecimal.
+    #[serde(default)]
+    pub digest: String,
+}
+
+/// Where a part stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum PartState {
+    /// Not now; what the server already has is kept.
+    Waiting {
+        /// Why, and until when.
+        #[serde(flatten)]
+        waiting: Waiting,
+        /// Files that are already there.
+        progress: PublishProgress,
+    },
+    /// Something is about to be sent, or was.
+    Publishing(Publishing),
+    /// A request left, and nobody knows what became of it.
+    Unknown(Unresolved),
+    /// It exists.
+    Published {
+        /// The copy.
+        copy: Copy,
+        /// Further copies, made by somebody else or by a server that posted twice.
+        #[serde(default)]
+        more: Vec<Copy>,
+        /// When it was noted.
+        at: DateTime<Utc>,
+    },
+    /// It won't be tried again by itself.
+    Failed {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// What was written down before something was sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Publishing {
+    /// What was about to happen.
+    pub step: Step,
+    /// When.
+    pub since: DateTime<Utc>,
+    /// Files that are already there.
+    pub progress: PublishProgress,
+}
+
+/// What is known of a request without an answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unresolved {
+    /// What happened.
+    pub reason: String,
+    /// When the request was given up on.
+    pub since: DateTime<Utc>,
+    /// When a look at the destination first showed nothing.
+    #[serde(default)]
+    pub absent_since: Option<DateTime<Utc>>,
+    /// When to look again.
+    pub next_look: DateTime<Utc>,
+    /// Files that are already there.
+    pub progress: PublishProgress,
+}
+
+/// The states by name, as the program prints them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)] // the design's table says what each means
+pub enum StateName {
+    Seen,
+    Skipped,
+    Held,
+    Waiting,
+    Publishing,
+    Unknown,
+    Published,
+    Failed,
+}
+
+impl fmt::Display for StateName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Seen => "seen",
+            Self::Skipped => "skipped",
+            Self::Held => "held",
+            Self::Waiting => "waiting",
+            Self::Publishing => "publishing",
+            Self::Unknown => "unknown",
+            Self::Published => "published",
+            Self::Failed => "failed",
+        })
+    }
+}
+
+impl Part {
+    /// Its state's name.
+    pub fn state_name(&self) -> StateName {
+        match &self.state {
+            PartState::Waiting { .. } => StateName::Waiting,
+            PartState::Publishing(_) => StateName::Publishing,
+            PartState::Unknown(_) => StateName::Unknown,
+            PartState::Published { .. } => StateName::Published,
+            PartState::Failed { .. } => StateName::Failed,
+        }
+    }
+
+    /// Files that the server already has.
+    pub fn progress(&self) -> PublishProgress {
+        match &self.state {
+            PartState::Waiting { progress, .. } => progress.clone(),
+            PartState::Publishing(publishing) => publishing.progress.clone(),
+            PartState::Unknown(unresolved) => unresolved.progress.clone(),
+            PartState::Published { .. } | PartState::Failed { .. } => PublishProgress::default(),
+        }
+    }
+
+    /// Whether a copy may exist that isn't known: then nothing is sent before the destination was looked at.
+    pub fn is_unresolved(&self) -> bool {
+        match &self.state {
+            PartState::Unknown(_) => true,
+            PartState::Publishing(publishing) => publishing.step == Step::Post,
+            _ => false,
+        }
+    }
+}
+
+impl Delivery {
+    /// A delivery that nothing was done for yet.
+    pub fn seen(key: DeliveryKey, post: &SeenPost, backfill: bool) -> Self {
+        Self {
+            key,
+            source: post.source.clone(),
+            published: post.published,
+            title: post.title.clone(),
+            backfill,
+            stage: Stage::Seen,
+            parts: Vec::new(),
+        }
+    }
+
+    /// Its state: that of the stage, or the sum of its parts'.
+    pub fn state(&self) -> StateName {
+        match &self.stage {
+            Stage::Seen => StateName::Seen,
+            Stage::Skipped(_) => StateName::Skipped,
+            Stage::Held { .. } => StateName::Held,
+            Stage::Waiting(_) => StateName::Waiting,
+            Stage::InParts => {
+                let states = || self.parts.iter().map(Part::state_name);
+                let worst = [StateName::Failed, StateName::Unknown, StateName::Publishing, StateName::Waiting];
+                worst.into_iter().find(|w| states().any(|s| s == *w)).unwrap_or(StateName::Published)
+            }
+        }
+    }
+
+    /// Why it is in that state, where there is something to say.
+    pub fn reason(&self) -> Option<String> {
+        match &self.stage {
+            Stage::Seen => None,
+            Stage::Skipped(skip) => Some(skip.reason.clone()),
+            Stage::Held { reason } => Some(reason.clone()),
+            Stage::Waiting(waiting) => Some(waiting.reason.clone()),
+            Stage::InParts => {
+                let state = self.state();
+                let part = self.parts.iter().find(|part| part.state_name() == state)?;
+                match &part.state {
+                    PartState::Waiting { waiting, .. } => Some(waiting.reason.clone()),
+                    PartState::Publishing(_) => Some("interrupted while publishing".into()),
+                    PartState::Unknown(unresolved) => Some(unresolved.reason.clone()),
+                    PartState::Failed { reason } => Some(reason.clone()),
+                    PartState::Published { copy, more, .. } => {
+                        let mut notes: Vec<String> = part.rung_reason.iter().cloned().collect();
+                        notes.extend(copy.differences.iter().map(ToString::to_string));
+                        if !more.is_empty() {
+                            notes.push(format!("{} more copies of it were found", more.len()));
+                        }
+                        (!notes.is_empty()).then(|| notes.join("; "))
+                    }
+                }
+            }
+        }
+    }
+
+    /// The copies that exist of it, part by part.
+    pub fn copies(&self) -> impl Iterator<Item = &Copy> {
+        self.parts.iter().flat_map(|part| match &part.state {
+            PartState::Published { copy, more, .. } => std::iter::once(copy).chain(more).collect::<Vec<_>>(),
+            _ => Vec::new(),
+        })
+    }
+
+    /// Whether a copy of it may exist that isn't known.
+    pub fn is_unresolved(&self) -> bool {
+        self.parts.iter().any(Part::is_unresolved)
+    }
+
+    /// How often it was put off in a row.
+    pub fn times_put_off(&self) -> u32 {
+        let of_part = |part: &Part| match &part.state {
+            PartState::Waiting { waiting, .. } => waiting.times,
+            _ => 0,
+        };
+        match &self.stage {
+            Stage::Waiting(waiting) => waiting.times,
+            _ => self.parts.iter().map(of_part).max().unwrap_or(0),
+        }
+    }
+
+    /// Whether nothing more is to be done for it by itself.
+    pub fn is_settled(&self) -> bool {
+        matches!(self.state(), StateName::Skipped | StateName::Held | StateName::Published | StateName::Failed)
+    }
+
+    /// When something can next be done for it; `None` when it is settled.
+    pub fn due(&self) -> Option<DateTime<Utc>> {
+        if self.is_settled() {
+            return None;
+        }
+        let part_due = |part: &Part| match &part.state {
+            PartState::Waiting { waiting, .. } => Some(waiting.not_before),
+            PartState::Publishing(_) => Some(DateTime::UNIX_EPOCH),
+            PartState::Unknown(unresolved) => Some(unresolved.next_look),
+            PartState::Published { .. } | PartState::Failed { .. } => None,
+        };
+        match &self.stage {
+            Stage::Waiting(waiting) => Some(waiting.not_before),
+            Stage::InParts => self.parts.iter().filter_map(part_due).min(),
+            _ => Some(DateTime::UNIX_EPOCH),
+        }
+    }
+}

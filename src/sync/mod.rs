@@ -1,0 +1,574 @@
+//! One pass over routes: read → select → inspect → plan → prepare → publish → record, and recovery before anything is sent.
+//!
+//! Nothing is sent that wasn't written down before, and nothing is sent a second time unless the first is proven not to
+//! have happened (design, "A delivery's states").
+
+mod deliver;
+mod files;
+mod listing;
+mod reconcile;
+mod report;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio::sync::Mutex;
+use tombolo_model::{
+    Cache, Clock, Destination, DestinationError, DestinationId, Entropy, Origin, Platform, Source, SourceError, SourceId,
+};
+use tombolo_net::Net;
+use url::Url;
+
+use crate::ledger::{Delivery, Ledger, StateName, StoreError};
+use crate::transform::Settings;
+
+pub use listing::Memory;
+pub use report::{CopyRef, Counts, Line, Observer, Summary, Trouble, TroubleKind};
+
+use listing::Target;
+
+/// How long an account's identity is believed without asking. It is asked anyway before anything is published.
+const IDENTITY_AGE: Duration = Duration::from_secs(30 * 86_400);
+/// How long an instance that failed is left alone.
+const BREATHER: TimeDelta = TimeDelta::seconds(30);
+
+/// Everything a run works with.
+pub struct Engine {
+    /// The ledger.
+    pub ledger: Ledger,
+    /// The client, for files.
+    pub net: Net,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+    /// Identities and limits.
+    pub cache: Arc<dyn Cache>,
+    /// Accounts that are read, by name.
+    pub sources: BTreeMap<String, Arc<dyn Source>>,
+    /// Accounts that are published to, by name.
+    pub destinations: BTreeMap<String, Receiver>,
+    /// What this process remembers of its reading.
+    pub memory: Mutex<Memory>,
+    /// Set when the run is to end at the next safe place.
+    pub stopping: Arc<AtomicBool>,
+}
+
+/// An account that is published to.
+#[derive(Clone)]
+pub struct Receiver {
+    /// Its platform.
+    pub platform: Platform,
+    /// Its instance.
+    pub instance: Url,
+    /// The name it must have there, without host.
+    pub username: String,
+    /// Tells one token from another without being one: under another token the account is asked for its name again.
+    pub token_print: String,
+    /// The adapter, or why there is none: the token can't be read.
+    pub adapter: Result<Arc<dyn Destination>, String>,
+}
+
+/// From one account to others, as a run takes it.
+#[derive(Clone, Debug)]
+pub struct Route {
+    /// Its name.
+    pub name: String,
+    /// The source account's name.
+    pub from: String,
+    /// Where its posts go.
+    pub to: Vec<Leg>,
+}
+
+/// One destination of a route.
+#[derive(Clone, Debug)]
+pub struct Leg {
+    /// The destination account's name.
+    pub to: String,
+    /// Which posts go there.
+    pub since: Since,
+    /// How they go.
+    pub settings: Settings,
+    /// Most old posts of one run.
+    pub backfill_per_run: usize,
+}
+
+/// Which of the posts that are there at first contact are carried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Since {
+    /// None of them.
+    Now,
+    /// All of them.
+    Beginning,
+    /// Those published then or later.
+    At(DateTime<Utc>),
+}
+
+impl Since {
+    /// Whether a post published at this time is left out of the baseline, and so carried.
+    pub fn leaves_out(self, published: Option<DateTime<Utc>>) -> bool {
+        match self {
+            Self::Now => false,
+            Self::Beginning => true,
+            Self::At(date) => published.is_some_and(|at| at >= date),
+        }
+    }
+}
+
+/// What a run is asked to do.
+#[derive(Clone, Debug)]
+pub struct RunOptions {
+    /// Opens the baseline for this run.
+    pub since: Option<Since>,
+    /// Most posts published in this run; lifts the pace of old ones.
+    pub limit: Option<usize>,
+    /// How long to wait for what needs a while.
+    pub wait: Duration,
+    /// Show what would be sent, and send nothing.
+    pub dry_run: bool,
+}
+
+/// Why a run ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum SyncError {
+    /// The ledger can't be used: nothing more may be sent.
+    #[error(transparent)]
+    Ledger(#[from] StoreError),
+}
+
+/// A delivery that this run works on.
+struct Candidate {
+    delivery: Delivery,
+    route: usize,
+    leg: usize,
+    /// How often the file's address changed under our hands in this run.
+    moves: u32,
+    /// How often it was put off in a row. Kept here across the notes that are made before each step.
+    tries: u32,
+}
+
+/// What a run knows of a destination.
+#[derive(Clone, Debug)]
+enum Standing {
+    /// Its identity is from the cache.
+    Known,
+    /// It was asked in this run.
+    Verified,
+    /// Not before then.
+    Blocked(DateTime<Utc>, String),
+    /// Not in this run.
+    Lost,
+}
+
+/// What a step made of a candidate.
+enum Advance {
+    /// It rests, in whatever state it is in now, until it is due.
+    Rest,
+    /// Go on with it at once.
+    Again,
+    /// Its destination can't take anything before then.
+    Blocked(DateTime<Utc>, String),
+    /// Its destination has lost its token.
+    AuthLost(String),
+    /// A dry run has shown what would be sent.
+    Shown(Box<Line>),
+}
+
+/// One pass.
+struct Run<'a> {
+    engine: &'a Engine,
+    routes: &'a [Route],
+    options: &'a RunOptions,
+    observer: &'a dyn Observer,
+    summary: Summary,
+    ids: HashMap<String, DestinationId>,
+    standing: HashMap<DestinationId, Standing>,
+    sources: HashMap<String, SourceId>,
+    /// Copies made in this run, and of those how many of old posts.
+    made: (usize, usize),
+}
+
+impl Engine {
+    /// Makes one pass over the routes.
+    pub async fn run(
+        &self,
+        routes: &[Route],
+        options: &RunOptions,
+        observer: &dyn Observer,
+    ) -> Result<Summary, SyncError> {
+        let mut run = Run {
+            engine: self,
+            routes,
+            options,
+            observer,
+            summary: Summary::default(),
+            ids: HashMap::new(),
+            standing: HashMap::new(),
+            sources: HashMap::new(),
+            made: (0, 0),
+        };
+        run.meet_destinations().await?;
+        let opened = run.read_sources().await?;
+        let candidates = run.candidates(opened)?;
+        run.work(candidates).await?;
+        Ok(run.summary)
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+}
+
+impl Run<'_> {
+    fn trouble(&mut self, account: &str, kind: TroubleKind, message: String) {
+        let trouble = Trouble { account: account.to_owned(), kind, message };
+        if !self.summary.troubles.contains(&trouble) {
+            self.observer.trouble(&trouble);
+            self.summary.troubles.push(trouble);
+        }
+    }
+
+    /// Learns who the destinations are: from the cache, or by asking.
+    async fn meet_destinations(&mut self) -> Result<(), SyncError> {
+        let routes = self.routes;
+        let names: HashSet<&str> = routes.iter().flat_map(|r| &r.to).map(|leg| leg.to.as_str()).collect();
+        let mut names: Vec<&str> = names.into_iter().collect();
+        names.sort_unstable();
+        for name in names {
+            let Some(receiver) = self.engine.destinations.get(name) else { continue };
+            let cached = self.engine.cache.get(&identity_name(receiver), IDENTITY_AGE, self.engine.clock.now());
+            if let Some(account) = cached.as_ref().and_then(|v| v.as_str()) {
+                let id = destination_id(receiver, account.to_owned());
+                self.standing.insert(id.clone(), Standing::Known);
+                self.ids.insert(name.to_owned(), id);
+            } else if let Some(id) = self.verify(name).await? {
+                self.standing.insert(id.clone(), Standing::Verified);
+                self.ids.insert(name.to_owned(), id);
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks a destination whose token it is. `None`: nothing can be published there now, and the account's trouble is noted.
+    async fn verify(&mut self, name: &str) -> Result<Option<DestinationId>, SyncError> {
+        let Some(receiver) = self.engine.destinations.get(name) else { return Ok(None) };
+        let adapter = match &receiver.adapter {
+            Ok(adapter) => adapter,
+            Err(why) => {
+                self.trouble(name, TroubleKind::SignInNeeded, why.clone());
+                return Ok(None);
+            }
+        };
+        match adapter.identity().await {
+            Ok(identity) if identity.username.eq_ignore_ascii_case(&receiver.username) => {
+                for warning in &identity.warnings {
+                    self.observer.note(name, warning);
+                }
+                let id = destination_id(receiver, identity.account.clone());
+                let value = serde_json::Value::String(identity.account);
+                self.engine.cache.put(&identity_name(receiver), &value, self.engine.clock.now());
+                Ok(Some(id))
+            }
+            Ok(identity) => {
+                let message = format!(
+                    "the token of account {name:?} belongs to {} on {}, not to {}: nothing was sent. Use a token of {}, or set handle = {:?}",
+                    identity.username, receiver.instance, receiver.username, receiver.username, identity.username
+                );
+                self.trouble(name, TroubleKind::SignInNeeded, message);
+                Ok(None)
+            }
+            Err(e) => {
+                let (kind, message) = destination_trouble(name, &receiver.instance, &e);
+                self.trouble(name, kind, message);
+                Ok(None)
+            }
+        }
+    }
+
+    async fn read_sources(&mut self) -> Result<Vec<Delivery>, SyncError> {
+        let routes = self.routes;
+        let mut names: Vec<&str> = routes.iter().map(|r| r.from.as_str()).collect();
+        names.sort_unstable();
+        names.dedup();
+        let mut opened = Vec::new();
+        for name in names {
+            let Some(source) = self.engine.sources.get(name) else { continue };
+            self.summary.sources.0 += 1;
+            let targets: Vec<Target> = routes
+                .iter()
+                .filter(|r| r.from == name)
+                .flat_map(|r| r.to.iter().map(move |leg| (r, leg)))
+                .filter_map(|(route, leg)| {
+                    let id = self.ids.get(&leg.to)?.clone();
+                    Some(Target { route: route.name.clone(), id, since: leg.since })
+                })
+                .collect();
+            let mut memory = self.engine.memory.lock().await;
+            let now = self.engine.clock.now();
+            let read = listing::read(
+                &self.engine.ledger,
+                &mut memory,
+                source.as_ref(),
+                &targets,
+                self.options.since,
+                now,
+                self.observer,
+            );
+            match read.await {
+                Ok((id, more)) => {
+                    drop(memory);
+                    self.summary.sources.1 += 1;
+                    self.sources.insert(name.to_owned(), id);
+                    opened.extend(more);
+                }
+                Err(e) => {
+                    drop(memory);
+                    let error = e.split()?;
+                    let (kind, message) = source_trouble(name, &error);
+                    self.trouble(name, kind, message);
+                    // What is on its way already goes on where the source can still be asked for single posts.
+                    if let Ok(id) = source.id().await {
+                        self.sources.insert(name.to_owned(), id);
+                    }
+                }
+            }
+        }
+        Ok(opened)
+    }
+
+    /// What there is to do: unresolved deliveries first, then the oldest post first.
+    fn candidates(&mut self, opened: Vec<Delivery>) -> Result<Vec<Candidate>, SyncError> {
+        let routes = self.routes;
+        let mut candidates = Vec::new();
+        let mut taken = HashSet::new();
+        for (route_place, route) in routes.iter().enumerate() {
+            let Some(source) = self.sources.get(&route.from) else { continue };
+            for (leg_place, leg) in route.to.iter().enumerate() {
+                let Some(id) = self.ids.get(&leg.to) else { continue };
+                let noted = self.engine.ledger.deliveries_to(id)?;
+                let open = noted.into_iter().filter(|d| d.due().is_some());
+                let fresh = opened.iter().filter(|d| d.key.to == *id).cloned();
+                for delivery in open.chain(fresh).filter(|d| d.source == *source) {
+                    if taken.insert(delivery.key.clone()) {
+                        let tries = delivery.times_put_off();
+                        candidates.push(Candidate { delivery, route: route_place, leg: leg_place, moves: 0, tries });
+                    }
+                }
+            }
+        }
+        candidates.sort_by(|a, b| {
+            let order = |c: &Candidate| (!c.delivery.is_unresolved(), c.delivery.published);
+            order(a).cmp(&order(b)).then_with(|| a.delivery.key.cmp(&b.delivery.key))
+        });
+        Ok(candidates)
+    }
+
+    /// Works on what is due, waits for what will be due soon, and reports each delivery when it rests.
+    async fn work(&mut self, mut candidates: Vec<Candidate>) -> Result<(), SyncError> {
+        let mut waited = Duration::ZERO;
+        while !candidates.is_empty() {
+            if self.engine.is_stopping() {
+                self.summary.interrupted = true;
+                break;
+            }
+            let now = self.engine.clock.now();
+            let (place, due) = self.first_due(&candidates, now);
+            if due > now {
+                let pause = (due - now).to_std().unwrap_or_default();
+                if waited + pause > self.options.wait {
+                    break;
+                }
+                tracing::debug!(?pause, "waiting for what will be due soon");
+                waited += pause;
+                self.sleep(pause).await;
+                continue;
+            }
+            let mut candidate = candidates.remove(place);
+            if let Some(reason) = self.over_limit(&candidate) {
+                self.rest_over_limit(&candidate, reason);
+                continue;
+            }
+            self.advance_until_rest(&mut candidate).await?;
+            if candidate.delivery.due().is_some() && !self.is_lost(&candidate) && !self.options.dry_run {
+                candidates.push(candidate);
+            } else if !self.is_lost(&candidate) && !self.options.dry_run {
+                self.report(&candidate);
+            }
+        }
+        for candidate in candidates {
+            if !self.is_lost(&candidate) {
+                let due = self.due(&candidate, self.engine.clock.now());
+                self.summary.next_due = Some(self.summary.next_due.map_or(due, |next| next.min(due)));
+                self.report(&candidate);
+            }
+        }
+        Ok(())
+    }
+
+    async fn sleep(&self, pause: Duration) {
+        // In slices, so that the end of the run is noticed.
+        let mut left = pause + Duration::from_millis(10);
+        while !left.is_zero() && !self.engine.is_stopping() {
+            let slice = left.min(Duration::from_millis(500));
+            self.engine.clock.sleep(slice).await;
+            left -= slice;
+        }
+    }
+
+    /// The candidate to work on next, and when it is due.
+    fn first_due(&self, candidates: &[Candidate], now: DateTime<Utc>) -> (usize, DateTime<Utc>) {
+        let dues = candidates.iter().map(|c| self.due(c, now)).enumerate();
+        // What is due already keeps its order.
+        dues.map(|(place, due)| (place, due.max(now))).min_by_key(|(place, due)| (*due, *place)).unwrap_or((0, now))
+    }
+
+    fn due(&self, candidate: &Candidate, now: DateTime<Utc>) -> DateTime<Utc> {
+        let own = candidate.delivery.due().unwrap_or(now);
+        match self.standing.get(&candidate.delivery.key.to) {
+            Some(Standing::Blocked(until, _)) => own.max(*until),
+            _ => own,
+        }
+    }
+
+    fn is_lost(&self, candidate: &Candidate) -> bool {
+        matches!(self.standing.get(&candidate.delivery.key.to), Some(Standing::Lost))
+    }
+
+    /// Why this run doesn't begin another post: what was begun is always completed.
+    fn over_limit(&self, candidate: &Candidate) -> Option<String> {
+        if !candidate.delivery.parts.is_empty() {
+            return None;
+        }
+        let (all, old) = self.made;
+        match self.options.limit {
+            Some(limit) => (all >= limit).then(|| format!("the limit of this run ({limit}) is reached; the next run goes on")),
+            None => {
+                let leg = &self.routes[candidate.route].to[candidate.leg];
+                (candidate.delivery.backfill && old >= leg.backfill_per_run).then(|| {
+                    format!("old posts go out {} a run; the next run goes on, or give --limit", leg.backfill_per_run)
+                })
+            }
+        }
+    }
+
+    fn rest_over_limit(&mut self, candidate: &Candidate, reason: String) {
+        let mut line = self.line(candidate);
+        line.state = StateName::Waiting;
+        line.reason = Some(reason);
+        self.summary.counts.add(StateName::Waiting);
+        self.observer.delivery(&line);
+    }
+
+    fn line(&self, candidate: &Candidate) -> Line {
+        let route = &self.routes[candidate.route];
+        Line::of(&candidate.delivery, &route.name, &route.from, &route.to[candidate.leg].to)
+    }
+
+    fn report(&mut self, candidate: &Candidate) {
+        let mut line = self.line(candidate);
+        if line.state == StateName::Seen || line.state == StateName::Waiting {
+            line.state = StateName::Waiting;
+            if let Some(Standing::Blocked(until, why)) = self.standing.get(&candidate.delivery.key.to) {
+                line.reason = Some(format!("{why} (until {})", until.format("%Y-%m-%d %H:%M:%S UTC")));
+            }
+        }
+        self.summary.counts.add(line.state);
+        self.observer.delivery(&line);
+    }
+
+    /// Takes steps with one candidate until it rests.
+    async fn advance_until_rest(&mut self, candidate: &mut Candidate) -> Result<(), SyncError> {
+        let to = candidate.delivery.key.to.clone();
+        let name = self.routes[candidate.route].to[candidate.leg].to.clone();
+        if !self.options.dry_run && !matches!(self.standing.get(&to), Some(Standing::Verified)) {
+            match self.verify(&name).await? {
+                Some(id) if id == to => {
+                    self.standing.insert(to.clone(), Standing::Verified);
+                }
+                Some(id) => {
+                    let message = format!(
+                        "account {name:?} is now another account of {} ({}); it was {}. Nothing was sent in this run",
+                        to.origin, id.account, to.account
+                    );
+                    self.trouble(&name, TroubleKind::SignInNeeded, message);
+                    self.standing.insert(to, Standing::Lost);
+                    return Ok(());
+                }
+                None => {
+                    // An instance that can't be reached may come back while we wait; a lost token doesn't.
+                    let signed_out =
+                        self.summary.troubles.iter().any(|t| t.account == name && t.kind == TroubleKind::SignInNeeded);
+                    let standing = if signed_out {
+                        Standing::Lost
+                    } else {
+                        Standing::Blocked(self.engine.clock.now() + BREATHER, "the instance can't be reached".into())
+                    };
+                    self.standing.insert(to, standing);
+                    return Ok(());
+                }
+            }
+        }
+        let was_published = candidate.delivery.state() == StateName::Published;
+        loop {
+            match self.advance(candidate).await? {
+                Advance::Again => {}
+                Advance::Rest => break,
+                Advance::Shown(line) => {
+                    self.made.0 += 1;
+                    self.made.1 += usize::from(candidate.delivery.backfill);
+                    self.summary.counts.add(line.state);
+                    self.observer.delivery(&line);
+                    break;
+                }
+                Advance::Blocked(until, reason) => {
+                    self.standing.insert(to, Standing::Blocked(until, reason));
+                    break;
+                }
+                Advance::AuthLost(reason) => {
+                    let message = format!("{name:?} needs a new sign-in: {reason}. Its deliveries keep their states until then");
+                    self.trouble(&name, TroubleKind::SignInNeeded, message);
+                    self.engine.cache.forget(&identity_name(&self.engine.destinations[&name]));
+                    self.standing.insert(to, Standing::Lost);
+                    break;
+                }
+            }
+        }
+        let state = candidate.delivery.state();
+        if !was_published && matches!(state, StateName::Published | StateName::Unknown | StateName::Publishing) {
+            self.made.0 += 1;
+            self.made.1 += usize::from(candidate.delivery.backfill);
+        }
+        Ok(())
+    }
+}
+
+fn identity_name(receiver: &Receiver) -> String {
+    format!("identity {} {} {} {}", receiver.platform, Origin::of(&receiver.instance), receiver.username, receiver.token_print)
+}
+
+fn destination_id(receiver: &Receiver, account: String) -> DestinationId {
+    DestinationId { platform: receiver.platform, origin: Origin::of(&receiver.instance), account }
+}
+
+fn destination_trouble(name: &str, instance: &Url, error: &DestinationError) -> (TroubleKind, String) {
+    match error {
+        DestinationError::AuthLost(why) => (
+            TroubleKind::SignInNeeded,
+            format!("account {name:?} needs a new sign-in at {instance}: {why}. Put a working token into its token setting"),
+        ),
+        DestinationError::Transient(why) => (TroubleKind::Unreachable, format!("account {name:?}: {why}. It is tried again in the next run")),
+        DestinationError::Throttled { .. } => (TroubleKind::Unreachable, format!("account {name:?}: {error}")),
+        DestinationError::Malformed(_) | DestinationError::Refused(_) => (TroubleKind::Unusable, format!("account {name:?}: {error}")),
+    }
+}
+
+fn source_trouble(name: &str, error: &SourceError) -> (TroubleKind, String) {
+    let kind = match error {
+        SourceError::Transient(_) | SourceError::Throttled { .. } => TroubleKind::Unreachable,
+        _ => TroubleKind::Unusable,
+    };
+    (kind, format!("account {name:?} could not be read: {error}"))
+}

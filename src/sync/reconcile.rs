@@ -1,0 +1,147 @@
+//! A request left and nobody knows what became of it: the destination is looked at before anything is sent again.
+//!
+//! Found: adopted at once. Absent: a second look once the request can no longer take effect, then the part is free again.
+//! Cannot see: never taken for absence.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use tombolo_model::{Destination, DestinationError, Found, Window};
+
+use super::listing::pause;
+use super::{Advance, Candidate, Engine, SyncError};
+use crate::ledger::{Changes, PartState, Unresolved, Waiting};
+
+/// Least time between two looks: listings may lag behind by seconds (contract mastodon §6.3).
+const BETWEEN_LOOKS: TimeDelta = TimeDelta::seconds(30);
+/// When to look again where the destination can't be seen.
+const BLIND_PAUSE: TimeDelta = TimeDelta::minutes(10);
+
+/// Looks for the copies of the first unresolved part.
+pub(super) async fn reconcile(
+    engine: &Engine,
+    destination: &dyn Destination,
+    candidate: &mut Candidate,
+) -> Result<Advance, SyncError> {
+    let delivery = &mut candidate.delivery;
+    let Some(part) = delivery.parts.iter_mut().find(|part| part.is_unresolved()) else { return Ok(Advance::Rest) };
+    let now = engine.clock.now();
+    let (progress, unresolved) = match &part.state {
+        PartState::Unknown(unresolved) => (unresolved.progress.clone(), unresolved.clone()),
+        PartState::Publishing(publishing) => {
+            let unresolved = Unresolved {
+                reason: "tombolo was stopped while it published".into(),
+                since: publishing.since,
+                absent_since: None,
+                next_look: now,
+                progress: publishing.progress.clone(),
+            };
+            (publishing.progress.clone(), unresolved)
+        }
+        _ => return Ok(Advance::Rest),
+    };
+    let mut marker = part.marker.clone();
+    marker.media_ids = progress.uploaded.iter().map(|media| media.id.clone()).collect();
+    let since = part.posted_since.unwrap_or(unresolved.since);
+    let found = match destination.find(&delivery.key.to.account, &marker, Window { since }).await {
+        Ok(found) => found,
+        Err(DestinationError::AuthLost(reason)) => return Ok(Advance::AuthLost(reason)),
+        Err(DestinationError::Throttled { what, until }) => return Ok(Advance::Blocked(until, what)),
+        Err(e) => Found::CannotSee(e.to_string()),
+    };
+    part.state = match found {
+        Found::Copies(copies) => {
+            // A copy that another delivery has made isn't this one's.
+            let mut own = Vec::new();
+            for copy in copies {
+                let owner = engine.ledger.copy_owner(&copy.uri)?;
+                if owner.is_none_or(|owner| owner == delivery.key) {
+                    own.push(copy);
+                }
+            }
+            let mut own = own.into_iter();
+            match own.next() {
+                Some(copy) => PartState::Published { copy, more: own.collect(), at: now },
+                None => blind(unresolved, "copies were found, but all of them belong to other posts", now),
+            }
+        }
+        Found::CannotSee(why) => blind(unresolved, &why, now),
+        Found::Absent => match absent(unresolved, destination.capabilities().settle, now) {
+            // A server that keeps answering nothing useful is asked less and less often.
+            PartState::Waiting { waiting, progress } if part.posts > 1 => {
+                let pause = pause(part.posts, engine.entropy.fraction());
+                let not_before = now + TimeDelta::from_std(pause).unwrap_or_default();
+                PartState::Waiting { waiting: Waiting { not_before, ..waiting }, progress }
+            }
+            state => state,
+        },
+    };
+    let advance = match &part.state {
+        PartState::Waiting { waiting, .. } if waiting.not_before <= now => Advance::Again,
+        _ => Advance::Rest,
+    };
+    let mut changes = Changes::new();
+    changes.put_delivery(delivery);
+    engine.ledger.commit(changes).await?;
+    Ok(advance)
+}
+
+fn blind(unresolved: Unresolved, why: &str, now: DateTime<Utc>) -> PartState {
+    PartState::Unknown(Unresolved {
+        reason: format!("it may have been published, and the destination doesn't show whether: {why}"),
+        next_look: now + BLIND_PAUSE,
+        ..unresolved
+    })
+}
+
+fn absent(unresolved: Unresolved, settle: std::time::Duration, now: DateTime<Utc>) -> PartState {
+    let settle = TimeDelta::from_std(settle).unwrap_or(TimeDelta::MAX);
+    let first = unresolved.absent_since.unwrap_or(now);
+    let second_look = (unresolved.since + settle).max(first + settle.min(BETWEEN_LOOKS));
+    if unresolved.absent_since.is_some() && now >= second_look {
+        let waiting = Waiting { reason: "it was not published after all".into(), not_before: now, times: 0 };
+        return PartState::Waiting { waiting, progress: unresolved.progress };
+    }
+    PartState::Unknown(Unresolved { absent_since: Some(first), next_look: second_look, ..unresolved })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+    use tombolo_model::PublishProgress;
+
+    fn at(seconds: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_790_000_000 + seconds, 0).unwrap()
+    }
+
+    fn unresolved(since: i64, absent_since: Option<i64>) -> Unresolved {
+        Unresolved {
+            reason: String::new(),
+            since: at(since),
+            absent_since: absent_since.map(at),
+            next_look: at(0),
+            progress: PublishProgress::default(),
+        }
+    }
+
+    fn look(since: i64, absent_since: Option<i64>, now: i64) -> Option<i64> {
+        match absent(unresolved(since, absent_since), Duration::from_secs(60), at(now)) {
+            PartState::Unknown(u) => Some((u.next_look - at(0)).num_seconds()),
+            PartState::Waiting { .. } => None,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn one_look_never_proves_absence() {
+        assert_eq!(look(0, None, 1), Some(60));
+        assert_eq!(look(0, None, 10_000), Some(10_030));
+    }
+
+    #[test]
+    fn a_second_look_proves_it_only_after_the_request_can_no_longer_take_effect() {
+        assert_eq!(look(0, Some(1), 59), Some(60));
+        assert_eq!(look(0, Some(1), 60), None);
+        assert_eq!(look(0, Some(10_000), 10_029), Some(10_030));
+        assert_eq!(look(0, Some(10_000), 10_030), None);
+    }
+}

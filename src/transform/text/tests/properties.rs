@@ -1,0 +1,142 @@
+//! What holds for any text.
+
+use std::collections::HashSet;
+
+use proptest::prelude::*;
+use tombolo_model::{LengthUnit, LinkCost, TextRules};
+use unicode_segmentation::UnicodeSegmentation;
+
+use super::super::*;
+
+/// Words, addresses, emoji of several code points, flags, marks, scripts of all kinds, and what makes mentions and links.
+fn piece() -> impl Strategy<Value = String> {
+    prop_oneof![
+        4 => "[a-zA-Z]{1,12}",
+        2 => "[ \n]{1,2}",
+        1 => any::<char>().prop_map(String::from),
+        1 => "\\PC{0,8}",
+        2 => prop::sample::select(vec![
+            "👨‍👩‍👧‍👦", "🏴󠁧󠁢󠁥󠁮󠁧󠁿", "🇩🇪", "🇩", "e\u{301}", "\u{301}", "\u{200D}", "日本語", "한국어", "ไทย", "שלום", "مرحبا", "क्षि", "\u{202E}",
+            "\u{600}", "#tag", "#Été", "@", "@bob", "@bob@ex.org", ",", ".", "(", ")", "/", "=", ":", "\r\n", "\0", "\t", "_", "…",
+        ]).prop_map(String::from),
+        1 => "https?://[a-z]{1,8}\\.(org|com|zzz|рф)(/[a-z_,@().?=日-]{0,30})?",
+        1 => prop::sample::select(vec!["https://localhost/x", "http://127.0.0.1/@bob", "https://", "gemini://a.org/,@bob", "a.org/x"]).prop_map(String::from),
+    ]
+}
+
+fn text() -> impl Strategy<Value = String> {
+    prop::collection::vec(piece(), 0..60).prop_map(|pieces| pieces.concat())
+}
+
+fn rules() -> impl Strategy<Value = TextRules> {
+    (0usize..300, any::<bool>(), prop_oneof![Just(LinkCost::Full), (1usize..40).prop_map(LinkCost::Fixed)], any::<bool>()).prop_map(
+        |(max, graphemes, link, warning_counts)| TextRules {
+            max,
+            unit: if graphemes { LengthUnit::Graphemes } else { LengthUnit::CodePoints },
+            link,
+            warning_counts,
+            alt_max: 1500,
+        },
+    )
+}
+
+fn addresses(text: &str) -> HashSet<&str> {
+    urls(text).into_iter().map(|url| &text[url]).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1500))]
+
+    #[test]
+    fn a_status_fits_and_nothing_in_it_is_broken(
+        title in proptest::option::of(text()), body in text(), warning in proptest::option::of(text()),
+        tags in prop::collection::vec("#[a-z]{1,9}", 0..5), rules in rules(),
+    ) {
+        let link = "https://video.example/w/9aBcDeFg";
+        let parts = StatusText { title, body, link, hashtags: tags, warning };
+        let result = compose(&parts, &rules);
+        prop_assert_eq!(&result, &compose(&parts, &rules));
+        let Ok(fitted) = result else {
+            let least = length(link, None, &rules) + usize::from(rules.warning_counts && parts.warning.is_some());
+            prop_assert!(rules.max < least);
+            return Ok(());
+        };
+        prop_assert!(fitted.length <= rules.max);
+        prop_assert_eq!(fitted.length, length(&fitted.text, fitted.warning.as_deref(), &rules));
+        prop_assert_eq!(fitted.text.trim(), &fitted.text);
+        prop_assert!(mentions(&fitted.text).is_empty(), "{:?}", fitted.text);
+        prop_assert!(!fitted.text.chars().any(|c| c != '\n' && c.is_control()));
+
+        let link_stands_free = urls(&fitted.text).into_iter().any(|url| &fitted.text[url] == link);
+        prop_assert!(link_stands_free, "{:?}", fitted.text);
+
+        let body = neutralise_mentions(&clean(&parts.body));
+        let title = neutralise_mentions(&clean_line(parts.title.as_deref().unwrap_or_default()));
+        let mut known = addresses(&body);
+        known.extend(addresses(&title));
+        known.insert(link);
+        for address in addresses(&fitted.text) {
+            prop_assert!(known.contains(address), "{address} of {:?} is new", fitted.text);
+        }
+        let sources: HashSet<&str> = body.graphemes(true).chain(title.graphemes(true)).collect();
+        let ours: HashSet<&str> = link.graphemes(true).chain(parts.hashtags.iter().flat_map(|t| t.graphemes(true))).collect();
+        for grapheme in fitted.text.graphemes(true) {
+            let known = sources.contains(grapheme) || ours.contains(grapheme) || matches!(grapheme, "\n" | " " | "…");
+            // What stands before the mark of the cut may lend itself to it.
+            prop_assert!(known || grapheme.ends_with('…'), "{grapheme:?} of {:?} is new", fitted.text);
+        }
+    }
+
+    #[test]
+    fn a_cut_body_fills_the_room_within_a_word(words in prop::collection::vec("[a-zA-Z]{1,12}", 100..150), max in 60usize..300) {
+        let body = words.join(" ");
+        let parts = StatusText { title: None, body, link: "https://video.example/w/1", hashtags: vec![], warning: None };
+        let fitted = compose(&parts, &super::mastodon(max)).unwrap();
+        prop_assert!(fitted.cut && fitted.length + 13 >= max, "{} of {max}", fitted.length);
+    }
+
+    #[test]
+    fn a_neutral_text_mentions_nobody(text in text()) {
+        let neutral = neutralise_mentions(&text);
+        prop_assert!(mentions(&neutral).is_empty(), "{neutral:?}");
+        prop_assert_eq!(&neutralise_mentions(&neutral), &neutral);
+        prop_assert_eq!(neutral.replace('\u{2060}', "").replace("%40", "@"), text.replace('\u{2060}', "").replace("%40", "@"));
+    }
+
+    #[test]
+    fn spans_are_in_order_and_within_the_text(text in text()) {
+        for spans in [links(&text), urls(&text), mentions(&text)] {
+            prop_assert!(spans.iter().all(|s| s.start < s.end && text.get(s.clone()).is_some()));
+            prop_assert!(spans.windows(2).all(|w| w[0].end <= w[1].start));
+        }
+    }
+
+    #[test]
+    fn clean_text_stays_clean(text in text()) {
+        let once = clean(&text);
+        prop_assert_eq!(&clean(&once), &once);
+        let line = clean_line(&text);
+        prop_assert_eq!(&clean_line(&line), &line);
+        prop_assert!(!line.contains('\n'));
+    }
+
+    #[test]
+    fn a_made_hashtag_is_one_to_the_server(tag in "\\PC{0,20}") {
+        if let Some(made) = hashtag(&tag) {
+            let found: Vec<String> = tags_in(&format!("x {made}\n")).collect();
+            prop_assert_eq!(found, vec![normalised_hashtag(&made)]);
+        }
+    }
+
+    #[test]
+    fn an_alternative_text_fits(title in text(), max in 0usize..60) {
+        prop_assert!(alt_text(&title, max).chars().count() <= max);
+    }
+
+    #[test]
+    fn a_language_is_a_short_tag_or_none(tag in "\\PC{0,12}") {
+        if let Some(known) = language(&tag) {
+            prop_assert!(known.len() <= 6 && known.bytes().all(|b| b.is_ascii_alphabetic() || b == b'-'));
+        }
+    }
+}
