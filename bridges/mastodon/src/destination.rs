@@ -90,9 +90,7 @@ impl Destination for Mastodon {
         let mut copies: Vec<Copy> = paged
             .statuses
             .iter()
-            .filter(|status| {
-                status.created_at.is_none_or(|at| at >= since) && carries(status, marker)
-            })
+            .filter(|status| status.created_at.is_none_or(|at| at >= since) && carries(status, marker))
             .map(publish::copy_of)
             .collect();
         copies.reverse();
@@ -135,7 +133,10 @@ fn opens_with(html: &str, opening: &str) -> bool {
         }
         _ => !in_tag && c.is_alphanumeric(),
     });
-    let begins: String = text.flat_map(char::to_lowercase).take(opening.chars().count()).collect();
+    let begins: String = text
+        .flat_map(char::to_lowercase)
+        .take(opening.chars().count())
+        .collect();
     begins == opening
 }
 

@@ -22,7 +22,14 @@ const LONGEST_PAGE: usize = 40;
 const READ_ACCOUNTS: [&str; 2] = ["read", "read:accounts"];
 const READ_STATUSES: [&str; 2] = ["read", "read:statuses"];
 /// What a link to another page repeats; `exclude_direct` is lost on the way (contract §7.2).
-const REPEATED: [&str; 6] = ["limit", "only_media", "exclude_replies", "exclude_reblogs", "pinned", "tagged"];
+const REPEATED: [&str; 6] = [
+    "limit",
+    "only_media",
+    "exclude_replies",
+    "exclude_reblogs",
+    "pinned",
+    "tagged",
+];
 
 /// `GET /api/v1/accounts/verify_credentials`
 pub(super) async fn verify(State(shared): State<Arc<Shared>>, Extension(viewer): Extension<Viewer>) -> Answered {
@@ -40,11 +47,18 @@ pub(super) async fn lookup(
     RawQuery(query): RawQuery,
 ) -> Answered {
     viewer.needs_if_known(&READ_ACCOUNTS)?;
-    let acct = Params::query(&query.unwrap_or_default()).text("acct").unwrap_or_default();
-    let (name, domain) = acct.split_once('@').map_or((acct.as_str(), None), |(name, domain)| (name, Some(domain)));
+    let acct = Params::query(&query.unwrap_or_default())
+        .text("acct")
+        .unwrap_or_default();
+    let (name, domain) = acct
+        .split_once('@')
+        .map_or((acct.as_str(), None), |(name, domain)| (name, Some(domain)));
     let world = lock(&shared.world);
     let here = domain.is_none_or(|domain| domain.eq_ignore_ascii_case(&shared.domain()));
-    let account = world.account_named(name).filter(|_| here).ok_or_else(Reply::no_record)?;
+    let account = world
+        .account_named(name)
+        .filter(|_| here)
+        .ok_or_else(Reply::no_record)?;
     let entity = shared.writer(&world, &viewer).account(account);
     Ok(Reply::json(200, &entity).shared_if(viewer.is_anonymous()))
 }
@@ -124,7 +138,9 @@ fn chosen(world: &World, status: &Status, params: &Params) -> bool {
         || asked("exclude_replies") && to_another
         || asked("only_media") && status.media.is_empty()
         || asked("exclude_direct") && status.audience == Audience::Direct)
-        && params.text("tagged").is_none_or(|tag| status.tags.contains(&super::text::normal_tag(&tag)))
+        && params
+            .text("tagged")
+            .is_none_or(|tag| status.tags.contains(&super::text::normal_tag(&tag)))
 }
 
 /// The addresses of the next page, if this one is full, and of the one before.

@@ -38,12 +38,20 @@ pub(super) async fn webfinger(State(shared): State<Arc<Shared>>, RawQuery(query)
             .cached("max-age=180, public")
             .with(header::VARY, "Origin")
     };
-    let resource = Params::query(&query.unwrap_or_default()).text("resource").unwrap_or_default();
+    let resource = Params::query(&query.unwrap_or_default())
+        .text("resource")
+        .unwrap_or_default();
     let base = address(&shared.base, "");
-    let name = if let Some(acct) = resource.strip_prefix("acct:").or_else(|| resource.contains('@').then_some(&resource)) {
+    let name = if let Some(acct) = resource
+        .strip_prefix("acct:")
+        .or_else(|| resource.contains('@').then_some(&resource))
+    {
         let (name, domain) = acct.trim_start_matches('@').split_once('@').unwrap_or((acct, ""));
         if acct.starts_with("http") {
-            resource.strip_prefix(&format!("{base}/@")).unwrap_or_default().to_owned()
+            resource
+                .strip_prefix(&format!("{base}/@"))
+                .unwrap_or_default()
+                .to_owned()
         } else if domain.eq_ignore_ascii_case(&shared.domain()) {
             name.to_owned()
         } else {
@@ -51,14 +59,20 @@ pub(super) async fn webfinger(State(shared): State<Arc<Shared>>, RawQuery(query)
         }
     } else if let Some(id) = resource.strip_prefix(&format!("{base}/ap/users/")) {
         let world = lock(&shared.world);
-        world.account(number(id)).map(|account| account.name.clone()).unwrap_or_default()
+        world
+            .account(number(id))
+            .map(|account| account.name.clone())
+            .unwrap_or_default()
     } else {
         return Err(nothing(400));
     };
     let world = lock(&shared.world);
     let account = world.account_named(&name).ok_or_else(|| nothing(404))?;
     let at = |path: &str| address(&shared.base, path);
-    let (page, actor) = (at(&format!("/@{}", account.name)), at(&format!("/ap/users/{}", account.id)));
+    let (page, actor) = (
+        at(&format!("/@{}", account.name)),
+        at(&format!("/ap/users/{}", account.id)),
+    );
     let body = json!({
         "subject": format!("acct:{}@{}", account.name, shared.domain()),
         "aliases": [page, actor],
@@ -70,9 +84,13 @@ pub(super) async fn webfinger(State(shared): State<Arc<Shared>>, RawQuery(query)
             {"rel": "https://w3id.org/fep/3b86/Object", "template": at("/authorize_interaction?uri={object}")},
         ],
     });
-    Ok(Reply::content(200, "application/jrd+json; charset=utf-8", body.to_string().into_bytes())
-        .cached("max-age=259200, public")
-        .with(header::VARY, "Accept, Origin"))
+    Ok(Reply::content(
+        200,
+        "application/jrd+json; charset=utf-8",
+        body.to_string().into_bytes(),
+    )
+    .cached("max-age=259200, public")
+    .with(header::VARY, "Accept, Origin"))
 }
 
 /// `GET /ap/users/:id`
@@ -167,7 +185,11 @@ pub(super) async fn outbox(
     let outbox = address(&shared.base, &format!("/ap/users/{}/outbox", account.id));
     if params.truth("page") != Some(true) {
         // The counter counts what can't be read too (contract §10).
-        let total = world.statuses.values().filter(|status| status.account == account.id).count();
+        let total = world
+            .statuses
+            .values()
+            .filter(|status| status.account == account.id)
+            .count();
         let body = json!({
             "@context": STREAMS,
             "id": outbox,
@@ -197,7 +219,9 @@ pub(super) async fn outbox(
             body["next"] = json!(format!("{outbox}?max_id={}&page=true", last.id));
         }
     }
-    Ok(Reply::activity(&body).cached("max-age=60, public").with(header::VARY, "Signature"))
+    Ok(Reply::activity(&body)
+        .cached("max-age=60, public")
+        .with(header::VARY, "Signature"))
 }
 
 fn page<'a>(world: &'a World, account: &Account, params: &Params) -> Vec<&'a Status> {
@@ -229,7 +253,10 @@ pub(super) async fn note(
     let status = open(&world, &account, &id).ok_or_else(|| absent(&headers))?;
     let writer = shared.writer(&world, &Viewer::Anonymous);
     if !wants_activity(&headers) {
-        let name = world.account(status.account).map(|account| account.name.clone()).unwrap_or_default();
+        let name = world
+            .account(status.account)
+            .map(|account| account.name.clone())
+            .unwrap_or_default();
         return Ok(moved(&address(&shared.base, &format!("/@{name}/{}", status.id))));
     }
     Ok(note_reply(&writer, status))
@@ -249,7 +276,10 @@ pub(super) async fn note_page(
     if wants_activity(&headers) {
         return Ok(note_reply(&writer, status));
     }
-    let alternate = format!("<{}>; rel=\"alternate\"; type=\"application/activity+json\"", uri(&writer, status));
+    let alternate = format!(
+        "<{}>; rel=\"alternate\"; type=\"application/activity+json\"",
+        uri(&writer, status)
+    );
     Ok(pages::status(&writer, account, status)
         .with(header::VARY, VARY)
         .with(header::LINK, &alternate))
@@ -266,7 +296,10 @@ pub(super) async fn activity(
     let writer = shared.writer(&world, &Viewer::Anonymous);
     let mut body = create(&writer, status);
     body["@context"] = note_context(!status.media.is_empty());
-    Ok(Reply::activity(&body).cached("max-age=180, public").with(header::VARY, VARY).without_rates())
+    Ok(Reply::activity(&body)
+        .cached("max-age=180, public")
+        .with(header::VARY, VARY)
+        .without_rates())
 }
 
 fn open<'a>(world: &'a World, account: &str, id: &str) -> Option<&'a Status> {
@@ -277,7 +310,10 @@ fn open<'a>(world: &'a World, account: &str, id: &str) -> Option<&'a Status> {
 fn note_reply(writer: &Writer<'_>, status: &Status) -> Reply {
     let mut body = note_object(writer, status);
     body["@context"] = note_context(!status.media.is_empty());
-    let alternate = format!("<{}>; rel=\"alternate\"; type=\"application/activity+json\"", uri(writer, status));
+    let alternate = format!(
+        "<{}>; rel=\"alternate\"; type=\"application/activity+json\"",
+        uri(writer, status)
+    );
     Reply::activity(&body)
         .cached("max-age=180, public")
         .with(header::VARY, VARY)
@@ -286,7 +322,10 @@ fn note_reply(writer: &Writer<'_>, status: &Status) -> Reply {
 }
 
 fn uri(writer: &Writer<'_>, status: &Status) -> String {
-    address(writer.base, &format!("/ap/users/{}/statuses/{}", status.account, status.id))
+    address(
+        writer.base,
+        &format!("/ap/users/{}/statuses/{}", status.account, status.id),
+    )
 }
 
 fn create(writer: &Writer<'_>, status: &Status) -> Value {
@@ -315,15 +354,22 @@ fn note_object(writer: &Writer<'_>, status: &Status) -> Value {
         (followers, vec![PUBLIC.to_owned()])
     };
     cc.extend(status.mentions.iter().map(named));
-    let mentions = status.mentions.iter().filter_map(|id| writer.world.account(*id)).map(|account| {
-        json!({"type": "Mention", "href": named(&account.id), "name": format!("@{}", account.name)})
-    });
-    let tags = status.tags.iter().map(|tag| {
-        json!({"type": "Hashtag", "href": super::text::tag_page(writer.base, tag), "name": format!("#{tag}")})
-    });
-    let name = writer.world.account(status.account).map(|account| account.name.as_str());
+    let mentions =
+        status.mentions.iter().filter_map(|id| writer.world.account(*id)).map(
+            |account| json!({"type": "Mention", "href": named(&account.id), "name": format!("@{}", account.name)}),
+        );
+    let tags = status.tags.iter().map(
+        |tag| json!({"type": "Hashtag", "href": super::text::tag_page(writer.base, tag), "name": format!("#{tag}")}),
+    );
+    let name = writer
+        .world
+        .account(status.account)
+        .map(|account| account.name.as_str());
     let content = writer.content(status);
-    let parent = status.in_reply_to.and_then(|id| writer.world.statuses.get(&id)).map(|parent| uri(writer, parent));
+    let parent = status
+        .in_reply_to
+        .and_then(|id| writer.world.statuses.get(&id))
+        .map(|parent| uri(writer, parent));
     let conversation = at(&format!("/contexts/{}-{}", status.account, status.id));
     let media = status.media.iter().filter_map(|id| writer.world.media.get(id));
     let seconds = |date: chrono::DateTime<chrono::Utc>| date.format("%Y-%m-%dT%H:%M:%SZ").to_string();
@@ -489,5 +535,8 @@ pub(super) async fn replies(
             "items": [],
         },
     });
-    Ok(Reply::activity(&body).cached("max-age=0, public").with(header::VARY, "Accept").without_rates())
+    Ok(Reply::activity(&body)
+        .cached("max-age=0, public")
+        .with(header::VARY, "Accept")
+        .without_rates())
 }

@@ -61,13 +61,10 @@ impl From<&Params> for Wish {
 pub(super) fn parent(world: &World, account: u64, wish: &Wish) -> Result<Option<u64>, Reply> {
     let Some(id) = &wish.in_reply_to else { return Ok(None) };
     let parent = world.statuses.get(&number(id));
-    match parent.filter(|parent| World::sees(parent, Some(account))) {
-        Some(parent) => Ok(Some(parent.id)),
-        None => {
-            let text = "The post you are trying to reply to does not appear to exist.";
-            Err(Reply::error(404, text))
-        }
-    }
+    let seen = parent.filter(|parent| World::sees(parent, Some(account)));
+    let text = "The post you are trying to reply to does not appear to exist.";
+    seen.map(|parent| Some(parent.id))
+        .ok_or_else(|| Reply::error(404, text))
 }
 
 /// Whether what is wished for may be published, in the order in which Mastodon looks. `old` is what an edit replaces.
@@ -78,7 +75,10 @@ pub(super) fn check(
     wish: &Wish,
     old: Option<&Status>,
 ) -> Result<Draft, Reply> {
-    let account = viewer.user().and_then(|id| world.account(id)).ok_or_else(Reply::no_record)?;
+    let account = viewer
+        .user()
+        .and_then(|id| world.account(id))
+        .ok_or_else(Reply::no_record)?;
     if wish.text.contains('\0') || wish.spoiler.contains('\0') {
         return Err(Reply::rails(500));
     }
@@ -119,13 +119,18 @@ pub(super) fn check(
         return Err(Reply::invalid(&format!("Text character limit of {max} exceeded")));
     }
     if let Some(allowed) = wish.allowed_mentions.as_ref().filter(|_| old.is_none()) {
-        let unexpected = mentions.iter().filter(|id| !allowed.contains(&id.to_string()) && **id != account.id);
+        let unexpected = mentions
+            .iter()
+            .filter(|id| !allowed.contains(&id.to_string()) && **id != account.id);
         let accounts = unexpected.filter_map(|id| world.account(*id));
         let writer = Writer { world, base, viewer };
         let unexpected: Vec<Value> = accounts.map(|account| writer.account(account)).collect();
         if !unexpected.is_empty() {
             let text = "Post would be sent to unexpected accounts";
-            return Err(Reply::json(422, &json!({"error": text, "unexpected_accounts": unexpected})));
+            return Err(Reply::json(
+                422,
+                &json!({"error": text, "unexpected_accounts": unexpected}),
+            ));
         }
     }
     let mut tags = Vec::new();
@@ -162,7 +167,11 @@ fn media(world: &World, account: u64, wished: &[String], old: Option<&Status>) -
         medium.filter(|medium| medium.hold == Hold::Free || of_old(medium.hold))
     };
     let ids: Vec<u64> = wished.iter().map(|id| number(id)).collect();
-    let missing: Vec<String> = ids.iter().filter(|id| usable(**id).is_none()).map(u64::to_string).collect();
+    let missing: Vec<String> = ids
+        .iter()
+        .filter(|id| usable(**id).is_none())
+        .map(u64::to_string)
+        .collect();
     if !missing.is_empty() {
         let missing = missing.join(", ");
         let text = format!("Media {missing} not found or already attached to another post");
@@ -191,8 +200,12 @@ fn media(world: &World, account: u64, wished: &[String], old: Option<&Status>) -
 fn mentioned(world: &World, text: &str) -> (String, Vec<u64>) {
     let (mut rewritten, mut accounts, mut at) = (String::new(), Vec::new(), 0);
     for entity in text::mentions(text) {
-        let Entity::Mention(range, name, None) = entity else { continue };
-        let Some(account) = world.account_named(&name) else { continue };
+        let Entity::Mention(range, name, None) = entity else {
+            continue;
+        };
+        let Some(account) = world.account_named(&name) else {
+            continue;
+        };
         rewritten.push_str(&text[at..range.start]);
         rewritten.push('@');
         rewritten.push_str(&account.name);
@@ -266,13 +279,21 @@ pub(super) fn differs(world: &World, old: &Status, new: &Draft, attributes: &[Pa
 pub(super) fn revise(world: &mut World, id: u64, draft: Draft, attributes: &[Params], now: DateTime<Utc>) {
     attach(world, &draft.media, id);
     for wish in attributes {
-        let medium = wish.text("id").map(|id| number(&id)).filter(|id| draft.media.contains(id));
+        let medium = wish
+            .text("id")
+            .map(|id| number(&id))
+            .filter(|id| draft.media.contains(id));
         if let Some(medium) = medium.and_then(|id| world.media.get_mut(&id)) {
             medium.description = wish.text("description").or(medium.description.take());
-            medium.focus = wish.text("focus").map(|focus| super::media::focus(&focus)).or(medium.focus);
+            medium.focus = wish
+                .text("focus")
+                .map(|focus| super::media::focus(&focus))
+                .or(medium.focus);
         }
     }
-    let Some(status) = world.statuses.get_mut(&id) else { return };
+    let Some(status) = world.statuses.get_mut(&id) else {
+        return;
+    };
     status.history.push((
         status.edited_at.unwrap_or(status.created_at),
         std::mem::replace(&mut status.text, draft.text),

@@ -37,8 +37,15 @@ impl Writer<'_> {
 
     /// An Account.
     pub(super) fn account(&self, account: &Account) -> Value {
-        let own = || self.world.statuses.values().filter(|status| status.account == account.id);
-        let last = own().next_back().map(|status| status.created_at.format("%Y-%m-%d").to_string());
+        let own = || {
+            self.world
+                .statuses
+                .values()
+                .filter(|status| status.account == account.id)
+        };
+        let last = own()
+            .next_back()
+            .map(|status| status.created_at.format("%Y-%m-%d").to_string());
         let mut entity = json!({
             "id": account.id.to_string(),
             "username": account.name,
@@ -114,7 +121,10 @@ impl Writer<'_> {
         let own = self.viewer.user() == Some(status.account);
         let open = status.audience.is_open();
         let parent = status.in_reply_to.and_then(|id| world.statuses.get(&id));
-        let replies = world.statuses.values().filter(|reply| reply.in_reply_to == Some(status.id));
+        let replies = world
+            .statuses
+            .values()
+            .filter(|reply| reply.in_reply_to == Some(status.id));
         let quotes = if self.viewer.is_anonymous() || status.audience == Audience::Direct || !(open || own) {
             "denied"
         } else {
@@ -250,20 +260,32 @@ pub(super) fn original_path(medium: &Medium) -> String {
         Kind::Gifv => "mp4",
         _ => medium.facts.extension,
     };
-    format!("{}/original/{}.{extension}", folder("files", medium.id), stem(medium.id))
+    format!(
+        "{}/original/{}.{extension}",
+        folder("files", medium.id),
+        stem(medium.id)
+    )
 }
 
 /// Where a medium's preview is. A sound has none, unless one was uploaded.
 pub(super) fn preview_path(medium: &Medium) -> Option<String> {
     if medium.thumbnail.is_some() {
-        return Some(format!("{}/original/{}.jpg", folder("thumbnails", medium.id), stem(medium.id + 1)));
+        return Some(format!(
+            "{}/original/{}.jpg",
+            folder("thumbnails", medium.id),
+            stem(medium.id + 1)
+        ));
     }
     let extension = match medium.facts.kind {
         Kind::Audio => return None,
         Kind::Image if medium.facts.extension != "gif" => medium.facts.extension,
         _ => "png",
     };
-    Some(format!("{}/small/{}.{extension}", folder("files", medium.id), stem(medium.id)))
+    Some(format!(
+        "{}/small/{}.{extension}",
+        folder("files", medium.id),
+        stem(medium.id)
+    ))
 }
 
 fn folder(what: &str, id: u64) -> String {
@@ -304,7 +326,11 @@ fn meta(medium: &Medium) -> Value {
     meta
 }
 
-#[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+#[allow(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss
+)]
 fn bitrate(medium: &Medium) -> u64 {
     (medium.size as f64 * 8.0 / medium.facts.duration.max(0.1)) as u64
 }

@@ -121,7 +121,9 @@ pub(super) async fn v2(State(shared): State<Arc<Shared>>) -> Answered {
         "contact": {"email": "", "account": null},
         "rules": [],
     });
-    Ok(Reply::json(200, &body).cached(CACHED).with(header::VARY, "Accept, Origin"))
+    Ok(Reply::json(200, &body)
+        .cached(CACHED)
+        .with(header::VARY, "Accept, Origin"))
 }
 
 /// `GET /api/v1/instance`

@@ -14,7 +14,9 @@ pub(super) fn known(code: &str) -> Option<String> {
     let bare = code.split(['-', '_']).next().unwrap_or_default();
     let mut known = KNOWN.split(' ');
     let exact = known.clone().find(|language| *language == code);
-    exact.or_else(|| known.find(|language| *language == bare)).map(str::to_owned)
+    exact
+        .or_else(|| known.find(|language| *language == bare))
+        .map(str::to_owned)
 }
 
 #[cfg(test)]

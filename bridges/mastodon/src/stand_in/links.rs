@@ -6,7 +6,9 @@ use std::ops::Range;
 use std::sync::LazyLock;
 
 /// Schemes that make a link, the longer before those they end with.
-const SCHEMES: [&str; 9] = ["https", "http", "dweb", "dat", "ipfs", "ipns", "ssb", "gopher", "gemini"];
+const SCHEMES: [&str; 9] = [
+    "https", "http", "dweb", "dat", "ipfs", "ipns", "ssb", "gopher", "gemini",
+];
 /// A longer URL isn't one.
 const LONGEST: usize = 4096;
 /// The names of the root zone; a host under another name (`.internal`, `.example`, an address) makes no link.
@@ -83,9 +85,9 @@ fn is_punycode(tld: &str) -> bool {
 }
 
 fn port_length(text: &str) -> usize {
-    let digits = text.strip_prefix(':').map_or(0, |rest| {
-        rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len())
-    });
+    let digits = text
+        .strip_prefix(':')
+        .map_or(0, |rest| rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len()));
     if digits == 0 { 0 } else { 1 + digits }
 }
 
@@ -179,7 +181,11 @@ mod tests {
     #[test]
     fn tails_that_belong_to_the_sentence_are_left_out() {
         for tail in [".", "=", "~", "&", "!?", ":", "\"", "%", "@", ")"] {
-            assert_eq!(linked(&format!("(https://a.org/x{tail}")), ["https://a.org/x"], "{tail}");
+            assert_eq!(
+                linked(&format!("(https://a.org/x{tail}")),
+                ["https://a.org/x"],
+                "{tail}"
+            );
         }
         assert_eq!(linked("https://a.org/?a=1."), ["https://a.org/?a=1"]);
         assert_eq!(linked("https://a.org/x? yes"), ["https://a.org/x"]);

@@ -9,7 +9,6 @@ use serde_json::json;
 
 use super::accounts::number;
 use super::entities::{kind_name, original_path, preview_path};
-use super::params::Params;
 use super::reply::{Answered, Reply};
 use super::sniff::{Facts, Kind, Received, Unknown};
 use super::upload::{self, Upload};
@@ -52,7 +51,11 @@ async fn take_in(shared: &Shared, viewer: &Viewer, request: Request, at_once: bo
     let user = viewer.needs(&WRITE)?;
     let now = shared.clock.now();
     let mut world = lock(&shared.world);
-    let Upload { file, thumbnail, fields } = upload;
+    let Upload {
+        file,
+        thumbnail,
+        fields,
+    } = upload;
     let file = match file {
         Some(file) => file,
         None if fields.text("file").is_some() => return Err(Reply::error(500, BROKEN)),
@@ -70,7 +73,11 @@ async fn take_in(shared: &Shared, viewer: &Viewer, request: Request, at_once: bo
     }
     let thumbnail = thumbnail.map(|file| picture(file, &world.limits)).transpose()?;
     let id = world.next_id(now);
-    let ending = if world.processing_fails { Ending::Bad } else { Ending::Good };
+    let ending = if world.processing_fails {
+        Ending::Bad
+    } else {
+        Ending::Good
+    };
     let work = match facts.kind {
         Kind::Image => Work::Done,
         _ if at_once || world.media_polls == 0 => ending.into(),
@@ -120,16 +127,16 @@ fn accepted(file: &Received, limits: &InstanceLimits) -> Result<Facts, Reply> {
     }
     let (width, height) = (facts.width, facts.height);
     let pixels = u64::from(width) * u64::from(height);
-    let film = facts.mime.starts_with("video/");
+    let moves = facts.mime.starts_with("video/");
     let unsupported = |what: &str| Err(Reply::error(422, &format!("{width}x{height} {what} are not supported")));
     match facts.mime {
         "image/gif" if pixels > GIF_PIXELS => return unsupported("GIF files"),
-        _ if film && pixels > limits.video_matrix_limit => return unsupported("videos"),
-        _ if !film && pixels > limits.image_matrix_limit => return unsupported("images"),
+        _ if moves && pixels > limits.video_matrix_limit => return unsupported("videos"),
+        _ if !moves && pixels > limits.image_matrix_limit => return unsupported("images"),
         _ => {}
     }
     let fps = facts.rate.0 / facts.rate.1.max(1);
-    if film && fps > u64::from(limits.video_frame_rate_limit) {
+    if moves && fps > u64::from(limits.video_frame_rate_limit) {
         return Err(Reply::error(422, &format!("{fps}fps videos are not supported")));
     }
     Ok(facts)
@@ -181,7 +188,9 @@ fn picture(file: Received, limits: &InstanceLimits) -> Result<Picture, Reply> {
 
 /// `x,y`; whatever isn't a number is 0, and what is missing null, as recorded.
 pub(super) fn focus(text: &str) -> (f64, Option<f64>) {
-    let mut parts = text.split(',').map(|part| part.trim().parse::<f64>().unwrap_or_default());
+    let mut parts = text
+        .split(',')
+        .map(|part| part.trim().parse::<f64>().unwrap_or_default());
     (parts.next().unwrap_or_default(), parts.next())
 }
 
@@ -241,7 +250,10 @@ pub(super) async fn remove(
 ) -> Answered {
     let user = viewer.needs(&WRITE)?;
     let mut world = lock(&shared.world);
-    let own = world.media.get(&number(&id)).filter(|medium| medium.account == user.account);
+    let own = world
+        .media
+        .get(&number(&id))
+        .filter(|medium| medium.account == user.account);
     let medium = own.ok_or_else(Reply::no_record)?;
     if medium.hold != Hold::Free {
         return Err(Reply::error(422, "Media attachment is currently used by a status"));
@@ -282,8 +294,10 @@ pub(super) async fn file(State(shared): State<Arc<Shared>>, Path(path): Path<Str
         return Ok(kept_long(Reply::content(304, kind, Vec::new())));
     }
     let reply = match asked(header::RANGE).and_then(|range| part(range, bytes.len())) {
-        Some((from, to)) => Reply::content(206, kind, bytes[from..to].to_vec())
-            .with(header::CONTENT_RANGE, &format!("bytes {from}-{}/{}", to - 1, bytes.len())),
+        Some((from, to)) => Reply::content(206, kind, bytes[from..to].to_vec()).with(
+            header::CONTENT_RANGE,
+            &format!("bytes {from}-{}/{}", to - 1, bytes.len()),
+        ),
         None => Reply::content(200, kind, bytes.to_vec()),
     };
     Ok(kept_long(reply)

@@ -39,11 +39,11 @@ use tombolo_net::stand_in::{Arrivals, Faults, Server, serve};
 use url::Url;
 
 use self::entities::Writer;
-use self::rates::Rates;
-use self::viewer::Viewer;
-use self::world::{Account, App, Audience, Code, Status, Token, World};
 pub use self::posted::{Posted, PostedKind, PostedMedia, PostedThumbnail, Processing};
+use self::rates::Rates;
 pub use self::settings::{Api, Idempotency, InstanceLimits, Options, Preferences};
+use self::viewer::Viewer;
+use self::world::{Account, Audience, Code, Status, Token, World};
 
 /// A running stand-in; stops when dropped.
 #[derive(Debug)]
@@ -72,7 +72,9 @@ impl Shared {
     /// The domain in handles, with its port.
     fn domain(&self) -> String {
         let host = self.base.host_str().unwrap_or_default();
-        self.base.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+        self.base
+            .port()
+            .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
     }
 
     fn idempotency(&self) -> Idempotency {
@@ -95,19 +97,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Mastodon {
     /// Starts one. It has no accounts yet.
     pub async fn start(options: Options) -> io::Result<Self> {
-        let world = World {
-            limits: options.limits,
-            media_polls: options.media_polls,
-            apps: vec![App {
-                name: "Bridge".into(),
-                website: Some("https://bridge.example.org".into()),
-                redirect_uris: vec!["urn:ietf:wg:oauth:2.0:oob".into()],
-                scopes: vec!["read".into(), "write".into()],
-                client_id: "bridge".into(),
-                client_secret: "bridge-secret".into(),
-            }],
-            ..World::default()
-        };
+        let world = World::new(options.limits, options.media_polls);
         let mut shared = None;
         let clock = options.clock.clone();
         let server = serve(options.port, clock, |base| {
@@ -254,7 +244,8 @@ impl Mastodon {
             return Vec::new();
         };
         let own = world.statuses.values().filter(|status| status.account == account.id);
-        own.map(|status| posted::posted(&world, &self.shared.base, status)).collect()
+        own.map(|status| posted::posted(&world, &self.shared.base, status))
+            .collect()
     }
 
     /// An account's owner posts something with another application. None for an unknown account or audience.
@@ -296,7 +287,9 @@ impl Mastodon {
     pub fn uploads(&self) -> Vec<PostedMedia> {
         let world = self.world();
         let media = world.media.values();
-        media.map(|medium| posted::medium_of(&self.shared.base, medium)).collect()
+        media
+            .map(|medium| posted::medium_of(&self.shared.base, medium))
+            .collect()
     }
 
     /// From now on the processing of what is uploaded fails, or no longer does. Pictures need none.

@@ -100,18 +100,23 @@ impl BoxScanner {
             described: !self.moov.is_empty(),
             ..Movie::default()
         };
-        if let Some(header) = find(&self.moov, b"mvhd") {
+        if let Some(header) = find(&self.moov, *b"mvhd") {
             movie.duration = seconds(header);
         }
-        for track in boxes(&self.moov).filter(|(kind, _)| kind == b"trak").map(|(_, body)| body) {
+        for track in boxes(&self.moov)
+            .filter(|(kind, _)| kind == b"trak")
+            .map(|(_, body)| body)
+        {
             read_track(track, &mut movie);
         }
-        if let Some(extends) = find(&self.moov, b"mvex") {
-            let scale = find(&self.moov, b"mvhd").map_or(1, timescale).max(1);
-            if let Some(length) = find(extends, b"mehd").and_then(fragments_duration) {
+        if let Some(extends) = find(&self.moov, *b"mvex") {
+            let scale = find(&self.moov, *b"mvhd").map_or(1, timescale).max(1);
+            if let Some(length) = find(extends, *b"mehd").and_then(fragments_duration) {
                 movie.duration = movie.duration.max(to_seconds(length, scale));
             }
-            if movie.frames == 0 && let Some(ticks) = self.ticks_of_a_fragments_frame(extends) {
+            if movie.frames == 0
+                && let Some(ticks) = self.ticks_of_a_fragments_frame(extends)
+            {
                 (movie.frames, movie.ticks) = (1, u64::from(ticks));
             }
         }
@@ -120,9 +125,9 @@ impl BoxScanner {
 
     /// Fragments say it per track, or in the first of them.
     fn ticks_of_a_fragments_frame(&self, extends: &[u8]) -> Option<u32> {
-        let of_track = find(extends, b"trex").and_then(|trex| be32(trex, 12));
+        let of_track = find(extends, *b"trex").and_then(|trex| be32(trex, 12));
         of_track.filter(|ticks| *ticks > 0).or_else(|| {
-            let header = find(find(&self.moof, b"traf")?, b"tfhd")?;
+            let header = find(find(&self.moof, *b"traf")?, *b"tfhd")?;
             let flags = be32(header, 0)?;
             let mut at = 8;
             for (flag, size) in [(0x1, 8), (0x2, 4)] {
@@ -134,24 +139,24 @@ impl BoxScanner {
 }
 
 fn read_track(track: &[u8], movie: &mut Movie) {
-    let Some(media) = find(track, b"mdia") else { return };
-    let handler = find(media, b"hdlr").and_then(|body| body.get(8..12));
+    let Some(media) = find(track, *b"mdia") else { return };
+    let handler = find(media, *b"hdlr").and_then(|body| body.get(8..12));
     match handler {
         Some(b"soun") => movie.has_sound = true,
         Some(b"vide") if !movie.has_video => {
             movie.has_video = true;
-            if let Some(header) = find(track, b"tkhd") {
+            if let Some(header) = find(track, *b"tkhd") {
                 let end = header.len();
                 let side = |from_end: usize| end.checked_sub(from_end).and_then(|at| be32(header, at));
                 movie.width = side(8).unwrap_or_default() >> 16;
                 movie.height = side(4).unwrap_or_default() >> 16;
             }
-            if let Some(header) = find(media, b"mdhd") {
+            if let Some(header) = find(media, *b"mdhd") {
                 movie.timescale = timescale(header);
                 movie.duration = movie.duration.max(seconds(header));
             }
-            let table = find(media, b"minf").and_then(|minf| find(minf, b"stbl"));
-            if let Some(times) = table.and_then(|stbl| find(stbl, b"stts")) {
+            let table = find(media, *b"minf").and_then(|minf| find(minf, *b"stbl"));
+            if let Some(times) = table.and_then(|stbl| find(stbl, *b"stts")) {
                 for entry in times.get(8..).unwrap_or_default().chunks_exact(8) {
                     let count = u64::from(be32(entry, 0).unwrap_or_default());
                     movie.frames += count;
@@ -174,8 +179,8 @@ fn boxes(mut data: &[u8]) -> impl Iterator<Item = ([u8; 4], &[u8])> {
     })
 }
 
-fn find<'a>(data: &'a [u8], wanted: &[u8; 4]) -> Option<&'a [u8]> {
-    boxes(data).find(|(kind, _)| kind == wanted).map(|(_, body)| body)
+fn find<'a>(data: &'a [u8], wanted: [u8; 4]) -> Option<&'a [u8]> {
+    boxes(data).find(|(kind, _)| *kind == wanted).map(|(_, body)| body)
 }
 
 /// Time scale of an `mvhd` or `mdhd`.
@@ -207,9 +212,15 @@ fn to_seconds(ticks: u64, scale: u32) -> f64 {
 }
 
 fn be32(data: &[u8], at: usize) -> Option<u32> {
-    data.get(at..at.checked_add(4)?)?.try_into().ok().map(u32::from_be_bytes)
+    data.get(at..at.checked_add(4)?)?
+        .try_into()
+        .ok()
+        .map(u32::from_be_bytes)
 }
 
 fn be64(data: &[u8], at: usize) -> Option<u64> {
-    data.get(at..at.checked_add(8)?)?.try_into().ok().map(u64::from_be_bytes)
+    data.get(at..at.checked_add(8)?)?
+        .try_into()
+        .ok()
+        .map(u64::from_be_bytes)
 }

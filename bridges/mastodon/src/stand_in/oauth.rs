@@ -134,7 +134,10 @@ pub(super) async fn token(State(shared): State<Arc<Shared>>, request: Request) -
     let (account, scopes) = match text("grant_type").as_str() {
         "client_credentials" => (None, scopes(&params.text("scope").unwrap_or_else(|| "read".into()))),
         "authorization_code" => {
-            let code = world.codes.remove(&text("code")).filter(|code| now - code.at < CODE_LIFE);
+            let code = world
+                .codes
+                .remove(&text("code"))
+                .filter(|code| now - code.at < CODE_LIFE);
             let code = code.ok_or_else(|| {
                 let text = "The provided authorization grant is invalid, expired, revoked, does not match the \
                             redirection URI used in the authorization request, or was issued to another client.";
@@ -161,7 +164,10 @@ pub(super) async fn token(State(shared): State<Arc<Shared>>, request: Request) -
         revoked: false,
     };
     world.tokens.insert(secret, token);
-    Ok(Reply::json(200, &body).cached("no-store").with(header::VARY, "Accept, Origin").without_rates())
+    Ok(Reply::json(200, &body)
+        .cached("no-store")
+        .with(header::VARY, "Accept, Origin")
+        .without_rates())
 }
 
 /// `POST /oauth/revoke`

@@ -28,7 +28,11 @@ pub(super) fn profile(writer: &Writer<'_>, account: &Account) -> Reply {
     let own = writer.world.statuses.values().rev();
     let open = own.filter(|status| status.account == account.id && status.audience.is_open());
     let articles: String = open.take(40).map(|status| article(writer, account, status)).collect();
-    let empty = if articles.is_empty() { "<p class=\"note\">Nothing has been posted yet.</p>" } else { "" };
+    let empty = if articles.is_empty() {
+        "<p class=\"note\">Nothing has been posted yet.</p>"
+    } else {
+        ""
+    };
     let body = format!("<h1>@{}</h1>{articles}{empty}", escape(&account.name));
     page(200, &account.name, &body).cached("max-age=15, public")
 }
@@ -50,7 +54,10 @@ fn article(writer: &Writer<'_>, account: &Account, status: &Status) -> String {
     let text = if status.spoiler.is_empty() {
         text
     } else {
-        format!("<details><summary>{}</summary>{text}</details>", escape(&status.spoiler))
+        format!(
+            "<details><summary>{}</summary>{text}</details>",
+            escape(&status.spoiler)
+        )
     };
     let media = status.media.iter().filter_map(|id| writer.world.media.get(id));
     let figures: String = media.map(|medium| figure(writer, medium)).collect();
@@ -66,7 +73,9 @@ fn article(writer: &Writer<'_>, account: &Account, status: &Status) -> String {
 
 fn figure(writer: &Writer<'_>, medium: &Medium) -> String {
     let url = escape(&address(writer.base, &original_path(medium)));
-    let poster = preview_path(medium).map(|path| escape(&address(writer.base, &path))).unwrap_or_default();
+    let poster = preview_path(medium)
+        .map(|path| escape(&address(writer.base, &path)))
+        .unwrap_or_default();
     let alt = escape(medium.description.as_deref().unwrap_or_default());
     let shown = match medium.facts.kind {
         _ if medium.bytes.is_none() => format!("<p class=\"note\">A file of {} bytes, not kept.</p>", medium.size),
@@ -78,7 +87,11 @@ fn figure(writer: &Writer<'_>, medium: &Medium) -> String {
             "<video controls preload=\"metadata\" src=\"{url}\" poster=\"{poster}\" aria-label=\"{alt}\"></video>"
         ),
     };
-    let caption = if alt.is_empty() { String::new() } else { format!("<figcaption>{alt}</figcaption>") };
+    let caption = if alt.is_empty() {
+        String::new()
+    } else {
+        format!("<figcaption>{alt}</figcaption>")
+    };
     format!("<figure>{shown}{caption}</figure>")
 }
 

@@ -116,8 +116,8 @@ fn insert(map: &mut Map<String, Value>, name: &str, value: Value) {
     };
     // A key that the last object has already begins the next one.
     match values.last_mut() {
-        Some(Value::Object(last)) if !last.contains_key(key) => {
-            last.insert(key.to_owned(), value);
+        Some(Value::Object(open)) if !open.contains_key(key) => {
+            open.insert(key.to_owned(), value);
         }
         _ => values.push(Value::Object(Map::from_iter([(key.to_owned(), value)]))),
     }
@@ -152,7 +152,11 @@ mod tests {
         let params = Params::query("status=a+b%21&media_ids[]=1&media_ids[]=2&m[][id]=1&m[][d]=x&m[][id]=2&empty=");
         assert_eq!(params.text("status").as_deref(), Some("a b!"));
         assert_eq!(params.list("media_ids"), Some(vec!["1".into(), "2".into()]));
-        let ids: Vec<_> = params.objects("m").iter().map(|m| (m.text("id"), m.text("d"))).collect();
+        let ids: Vec<_> = params
+            .objects("m")
+            .iter()
+            .map(|m| (m.text("id"), m.text("d")))
+            .collect();
         assert_eq!(ids, [(Some("1".into()), Some("x".into())), (Some("2".into()), None)]);
         assert_eq!(params.truth("empty"), None);
     }

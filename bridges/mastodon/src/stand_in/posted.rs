@@ -119,7 +119,12 @@ pub struct PostedThumbnail {
 }
 
 pub(super) fn posted(world: &World, base: &Url, status: &Status) -> Posted {
-    let name = |id: &u64| world.account(*id).map(|account| account.name.clone()).unwrap_or_default();
+    let name = |id: &u64| {
+        world
+            .account(*id)
+            .map(|account| account.name.clone())
+            .unwrap_or_default()
+    };
     let writer = Writer {
         world,
         base,
@@ -144,7 +149,11 @@ pub(super) fn posted(world: &World, base: &Url, status: &Status) -> Posted {
         created_at: status.created_at,
         edited_at: status.edited_at,
         idempotency_key: status.key.clone(),
-        application: world.apps.get(status.app).map(|app| app.name.clone()).unwrap_or_default(),
+        application: world
+            .apps
+            .get(status.app)
+            .map(|app| app.name.clone())
+            .unwrap_or_default(),
     }
 }
 

@@ -75,7 +75,9 @@ impl Rates {
         if request.method == Method::POST && request.path == "/api/v1/apps" {
             verdicts.push(self.apps.count(ADDRESS, now));
         }
-        verdicts.into_iter().min_by_key(|verdict| (verdict.allowed, verdict.remaining))
+        verdicts
+            .into_iter()
+            .min_by_key(|verdict| (verdict.allowed, verdict.remaining))
     }
 
     /// Counts a status that is made or changed.

@@ -22,7 +22,7 @@ pub(super) type Answered = Result<Reply, Reply>;
 pub(super) struct Reply {
     status: u16,
     body: Vec<u8>,
-    headers: HeaderMap,
+    headers: Box<HeaderMap>,
     without_rates: bool,
     family: Option<Verdict>,
 }
@@ -37,7 +37,7 @@ pub(super) struct Family(pub(super) Verdict);
 
 impl Reply {
     fn new(status: u16, kind: &'static str, body: Vec<u8>) -> Self {
-        let mut headers = HeaderMap::new();
+        let mut headers = Box::new(HeaderMap::new());
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
         Self {
             status,
@@ -90,7 +90,11 @@ impl Reply {
 
     /// An error of the framework: 400 or 500.
     pub(super) fn rails(status: u16) -> Self {
-        let text = if status == 500 { "Internal Server Error" } else { "Bad Request" };
+        let text = if status == 500 {
+            "Internal Server Error"
+        } else {
+            "Bad Request"
+        };
         let body = json!({ "status": status, "error": text }).to_string().into_bytes();
         Self::new(status, RAILS_JSON, body).without_rates()
     }
@@ -142,7 +146,7 @@ impl IntoResponse for Reply {
     fn into_response(self) -> Response {
         let mut response = Response::new(Body::from(self.body));
         *response.status_mut() = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        *response.headers_mut() = self.headers;
+        *response.headers_mut() = *self.headers;
         if self.without_rates {
             response.extensions_mut().insert(WithoutRates);
         }

@@ -116,7 +116,12 @@ impl Received {
         if head.starts_with(&[0xff, 0xd8, 0xff]) {
             let (width, height) = jpeg_size(head).unwrap_or((1, 1));
             let named_jpg = self.file_name.to_ascii_lowercase().rsplit('.').next() == Some("jpg");
-            return Ok(image("image/jpeg", if named_jpg { "jpg" } else { "jpeg" }, width, height));
+            return Ok(image(
+                "image/jpeg",
+                if named_jpg { "jpg" } else { "jpeg" },
+                width,
+                height,
+            ));
         }
         if head.starts_with(b"\x89PNG\r\n\x1a\n") {
             return Ok(image("image/png", "png", be32(head, 16), be32(head, 20)));
@@ -154,7 +159,12 @@ impl Received {
     fn film_or_still(&self, brand: &[u8]) -> Result<Facts, Unknown> {
         let picture = |mime| {
             let at = self.head.windows(4).position(|w| w == b"ispe").unwrap_or_default();
-            image(mime, "jpeg", be32(&self.head, at + 8).max(1), be32(&self.head, at + 12).max(1))
+            image(
+                mime,
+                "jpeg",
+                be32(&self.head, at + 8).max(1),
+                be32(&self.head, at + 12).max(1),
+            )
         };
         match brand {
             b"avif" | b"avis" => return Ok(picture("image/avif")),
@@ -169,7 +179,11 @@ impl Received {
         if !movie.has_video {
             return Err(Unknown::NoVideo);
         }
-        let mime = if brand == b"qt  " { "video/quicktime" } else { "video/mp4" };
+        let mime = if brand == b"qt  " {
+            "video/quicktime"
+        } else {
+            "video/mp4"
+        };
         let rate = reduced(movie.frames.saturating_mul(u64::from(movie.timescale)), movie.ticks);
         Ok(Facts {
             mime,
@@ -189,7 +203,11 @@ fn webm_facts(head: &[u8]) -> Result<Facts, Unknown> {
         return Err(Unknown::Type);
     }
     if !film.has_video {
-        return Err(if film.has_sound { Unknown::NoVideo } else { Unknown::Damaged });
+        return Err(if film.has_sound {
+            Unknown::NoVideo
+        } else {
+            Unknown::Damaged
+        });
     }
     Ok(Facts {
         mime: "video/webm",
@@ -256,7 +274,9 @@ fn webp_size(head: &[u8]) -> (u32, u32) {
             ((bits & 0x3fff) + 1, (bits >> 14 & 0x3fff) + 1)
         }
         _ => {
-            let side = |at: usize| u32::from(le16(head, at)) + (u32::from(head.get(at + 2).copied().unwrap_or_default()) << 16) + 1;
+            let side = |at: usize| {
+                u32::from(le16(head, at)) + (u32::from(head.get(at + 2).copied().unwrap_or_default()) << 16) + 1
+            };
             (side(24), side(27))
         }
     }
@@ -326,7 +346,10 @@ mod tests {
         assert_eq!(film("clip-with-sound.mp4"), Ok(("video/mp4", Kind::Video, 160, 90)));
         assert_eq!(film("clip-silent.mp4"), Ok(("video/mp4", Kind::Gifv, 160, 90)));
         assert_eq!(film("clip-fragmented.mp4"), Ok(("video/mp4", Kind::Video, 160, 90)));
-        assert_eq!(film("clip-moov-last.mov"), Ok(("video/quicktime", Kind::Video, 160, 90)));
+        assert_eq!(
+            film("clip-moov-last.mov"),
+            Ok(("video/quicktime", Kind::Video, 160, 90))
+        );
         assert_eq!(film("clip.webm"), Ok(("video/webm", Kind::Video, 160, 90)));
         assert_eq!(film("sound-only.mp4"), Err(Unknown::NoVideo));
     }

@@ -28,7 +28,12 @@ pub(super) async fn create(
     Extension(viewer): Extension<Viewer>,
     request: Request,
 ) -> Answered {
-    let key = request.headers().get(KEY).and_then(|key| key.to_str().ok()).unwrap_or_default().to_owned();
+    let key = request
+        .headers()
+        .get(KEY)
+        .and_then(|key| key.to_str().ok())
+        .unwrap_or_default()
+        .to_owned();
     let params = Params::read(request).await?;
     let user = viewer.needs(&WRITE)?;
     let now = shared.clock.now();
@@ -61,7 +66,14 @@ pub(super) async fn create(
     } else {
         None
     };
-    let id = compose::publish(&mut world, user, draft, parent, Some(key.clone()).filter(|key| !key.is_empty()), now);
+    let id = compose::publish(
+        &mut world,
+        user,
+        draft,
+        parent,
+        Some(key.clone()).filter(|key| !key.is_empty()),
+        now,
+    );
     if honours_keys {
         world.remember_key(user.account, key, id, now);
     }
@@ -83,7 +95,10 @@ pub(super) async fn update(
     let mut world = lock(&shared.world);
     let mut rates = lock(&shared.rates);
     let family = shared.rate_limits.then(|| rates.statuses(user.account, now)).flatten();
-    let own = world.statuses.get(&number(&id)).filter(|status| status.account == user.account);
+    let own = world
+        .statuses
+        .get(&number(&id))
+        .filter(|status| status.account == user.account);
     let old = own.cloned().ok_or_else(|| Reply::no_record().of_family(family))?;
     let wish = Wish::from(&params);
     let draft = compose::check(&world, &shared.base, &viewer, &wish, Some(&old));
@@ -115,7 +130,10 @@ pub(super) async fn remove(
     let user = viewer.needs(&WRITE)?;
     let with_media = Params::query(&query.unwrap_or_default()).truth("delete_media") == Some(true);
     let mut world = lock(&shared.world);
-    let own = world.statuses.get(&number(&id)).filter(|status| status.account == user.account);
+    let own = world
+        .statuses
+        .get(&number(&id))
+        .filter(|status| status.account == user.account);
     let status = own.ok_or_else(Reply::no_record)?;
     let (id, entity) = (status.id, shared.writer(&world, &viewer).deleted_status(status));
     world.delete_status(id, with_media, shared.clock.now());

@@ -80,7 +80,11 @@ pub(super) fn mentions(text: &str) -> Vec<Entity> {
     let mut from = 0;
     while let Some(at) = text[from..].find('@').map(|i| from + i) {
         from = at + 1;
-        if text[..at].chars().next_back().is_some_and(|c| matches!(c, '=' | '/') || is_word(c)) {
+        if text[..at]
+            .chars()
+            .next_back()
+            .is_some_and(|c| matches!(c, '=' | '/') || is_word(c))
+        {
             continue;
         }
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
@@ -276,7 +280,15 @@ mod tests {
     #[test]
     fn what_only_looks_like_a_mention_is_none() {
         for text in [
-            "me@ex.org", "é@bob", "日本@bob", "@日本", "@ bob", "@\u{2060}bob", "＠bob", "=@bob", "https://h.org/@bob",
+            "me@ex.org",
+            "é@bob",
+            "日本@bob",
+            "@日本",
+            "@ bob",
+            "@\u{2060}bob",
+            "＠bob",
+            "=@bob",
+            "https://h.org/@bob",
         ] {
             assert!(mentioned(text).is_empty(), "{text}");
         }
@@ -294,7 +306,10 @@ mod tests {
     #[test]
     fn length_counts_graphemes_with_links_at_a_fixed_cost() {
         assert_eq!(length("", "👨‍👩‍👧‍👦🇩🇪e\u{301}\r\nx", 23), 5);
-        assert_eq!(length("cw", "see https://example.org/a/very/long/path?that=costs+nothing", 23), 2 + 4 + 23);
+        assert_eq!(
+            length("cw", "see https://example.org/a/very/long/path?that=costs+nothing", 23),
+            2 + 4 + 23
+        );
         assert_eq!(length("", "https://a.org", 23), 23);
         assert_eq!(length("", "https://h.example/x", 23), 19);
         assert_eq!(length("https://example.org/long/warning", "", 23), 32);

@@ -22,21 +22,25 @@ pub(super) struct Upload {
 
 /// Receives a request with files, or without.
 pub(super) async fn receive(shared: &Shared, request: Request) -> Result<Upload, Reply> {
-    let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
-    let most = shared.client_max_body.map(|most| most.max(lock(&shared.world).limits.video_size_limit));
-    let length: Option<u64> = header(header::CONTENT_LENGTH).and_then(|length| length.parse().ok());
+    let most = shared
+        .client_max_body
+        .map(|most| most.max(lock(&shared.world).limits.video_size_limit));
+    let length: Option<u64> = header(&request, &header::CONTENT_LENGTH).and_then(|length| length.parse().ok());
+    let has_parts = header(&request, &header::CONTENT_TYPE).is_some_and(|kind| kind.starts_with("multipart/form-data"));
     if most.is_some_and(|most| length.is_some_and(|length| length > most)) {
         gate::drain(request.into_body()).await;
         return Err(too_large());
     }
-    if !header(header::CONTENT_TYPE).is_some_and(|kind| kind.starts_with("multipart/form-data")) {
+    if !has_parts {
         let fields = Params::read(request).await?;
         return Ok(Upload {
             fields,
             ..Upload::default()
         });
     }
-    let mut parts = Multipart::from_request(request, &()).await.map_err(|_| Reply::rails(400))?;
+    let mut parts = Multipart::from_request(request, &())
+        .await
+        .map_err(|_| Reply::rails(400))?;
     let mut upload = Upload::default();
     let mut received = 0;
     while let Some(part) = parts.next_field().await.map_err(|_| Reply::rails(400))? {
@@ -57,6 +61,10 @@ pub(super) async fn receive(shared: &Shared, request: Request) -> Result<Upload,
         return Err(too_large());
     }
     Ok(upload)
+}
+
+fn header<'a>(request: &'a Request, name: &header::HeaderName) -> Option<&'a str> {
+    request.headers().get(name)?.to_str().ok()
 }
 
 async fn file(mut part: Field<'_>, keep: usize) -> Result<Received, Reply> {

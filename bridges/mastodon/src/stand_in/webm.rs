@@ -109,5 +109,8 @@ fn variable(data: &[u8], is_size: bool) -> Option<(u64, &[u8])> {
 }
 
 fn number(bytes: &[u8]) -> u64 {
-    bytes.iter().take(8).fold(0, |value, byte| value << 8 | u64::from(*byte))
+    bytes
+        .iter()
+        .take(8)
+        .fold(0, |value, byte| value << 8 | u64::from(*byte))
 }

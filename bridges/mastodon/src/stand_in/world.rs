@@ -190,7 +190,11 @@ impl Medium {
     pub(super) fn poll(&mut self) -> Work {
         let seen = self.work;
         if let Work::Polls(left, ending) = self.work {
-            self.work = if left > 1 { Work::Polls(left - 1, ending) } else { ending.into() };
+            self.work = if left > 1 {
+                Work::Polls(left - 1, ending)
+            } else {
+                ending.into()
+            };
         }
         seen
     }
@@ -216,6 +220,24 @@ pub(super) enum Known {
 }
 
 impl World {
+    /// Nobody is there yet; one application is registered.
+    pub(super) fn new(limits: InstanceLimits, media_polls: u32) -> Self {
+        let bridge = App {
+            name: "Bridge".into(),
+            website: Some("https://bridge.example.org".into()),
+            redirect_uris: vec!["urn:ietf:wg:oauth:2.0:oob".into()],
+            scopes: vec!["read".into(), "write".into()],
+            client_id: "bridge".into(),
+            client_secret: "bridge-secret".into(),
+        };
+        Self {
+            limits,
+            media_polls,
+            apps: vec![bridge],
+            ..Self::default()
+        }
+    }
+
     /// A new id: milliseconds since the epoch, then 16 bits (contract §7.3).
     pub(super) fn next_id(&mut self, now: DateTime<Utc>) -> u64 {
         let from_clock = u64::try_from(now.timestamp_millis()).unwrap_or_default() << 16;
@@ -234,7 +256,9 @@ impl World {
     }
 
     pub(super) fn account_named(&self, name: &str) -> Option<&Account> {
-        self.accounts.iter().find(|account| account.name.eq_ignore_ascii_case(name))
+        self.accounts
+            .iter()
+            .find(|account| account.name.eq_ignore_ascii_case(name))
     }
 
     pub(super) fn account_named_mut(&mut self, name: &str) -> Option<&mut Account> {
@@ -246,7 +270,12 @@ impl World {
     /// Does what background jobs have done by now.
     pub(super) fn tick(&mut self, now: DateTime<Utc>) {
         let through = |at: DateTime<Utc>| now - at >= DELETION_JOB;
-        let gone: Vec<u64> = self.deleted.iter().filter(|(_, at)| through(*at)).map(|(id, _)| *id).collect();
+        let gone: Vec<u64> = self
+            .deleted
+            .iter()
+            .filter(|(_, at)| through(*at))
+            .map(|(id, _)| *id)
+            .collect();
         if !gone.is_empty() {
             self.deleted.retain(|(_, at)| !through(*at));
             for status in self.statuses.values_mut() {
@@ -282,7 +311,11 @@ impl World {
     pub(super) fn delete_status(&mut self, id: u64, with_media: bool, now: DateTime<Utc>) -> Option<Status> {
         let status = self.statuses.remove(&id)?;
         self.deleted.push((id, now));
-        for medium in self.media.values_mut().filter(|medium| medium.hold == Hold::Attached(id)) {
+        for medium in self
+            .media
+            .values_mut()
+            .filter(|medium| medium.hold == Hold::Attached(id))
+        {
             medium.hold = if with_media { Hold::Doomed } else { Hold::Leaving };
         }
         Some(status)

@@ -1,0 +1,162 @@
+//! The world of a test in two lines: islands, a configuration, and the program.
+#![allow(dead_code)]
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+use tombolo_model::SystemClock;
+use tombolo_peertube::stand_in::{NewVideo, Options, PeerTube, Published, VideoFile};
+
+/// The program with a data directory and a configuration of its own.
+pub struct Tombolo {
+    pub dir: TempDir,
+    config: PathBuf,
+}
+
+/// What a pass printed.
+#[derive(Debug)]
+pub struct Pass {
+    pub code: i32,
+    /// A line for each delivery.
+    pub lines: Vec<Value>,
+    /// The counts.
+    pub summary: Value,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Pass {
+    pub fn count(&self, state: &str) -> u64 {
+        self.summary[state].as_u64().unwrap_or_else(|| panic!("no summary: {}{}", self.stdout, self.stderr))
+    }
+}
+
+impl Tombolo {
+    /// With this configuration; `data_dir` and the network settings for loopback are added.
+    pub fn configured(config: &str) -> Self {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let path = dir.path().join("config.toml");
+        let tombolo = Self { dir, config: path };
+        tombolo.configure(config);
+        tombolo
+    }
+
+    /// Replaces the configuration.
+    pub fn configure(&self, config: &str) {
+        let whole = format!(
+            "data_dir = {:?}\n{config}\n[network]\nallow = [\"127.0.0.0/8\"]\nallow_http = true\n",
+            self.data_dir()
+        );
+        std::fs::write(&self.config, whole).expect("the configuration is written");
+        let mut mode = std::fs::metadata(&self.config).expect("it is there").permissions();
+        std::os::unix::fs::PermissionsExt::set_mode(&mut mode, 0o600);
+        std::fs::set_permissions(&self.config, mode).expect("it is ours");
+    }
+
+    pub fn data_dir(&self) -> PathBuf {
+        self.dir.path().join("data")
+    }
+
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tombolo"));
+        command.arg("--config").arg(&self.config).args(arguments).env_remove("TOMBOLO_LOG");
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    /// Runs to the end, without blocking the servers of this test.
+    pub async fn run(&self, arguments: &[&str]) -> Output {
+        let mut command = self.command(arguments);
+        tokio::task::spawn_blocking(move || command.output().expect("the program starts")).await.expect("it ends")
+    }
+
+    /// `sync --json` with these arguments.
+    pub async fn sync(&self, arguments: &[&str]) -> Pass {
+        let all: Vec<&str> = ["sync", "--json"].iter().chain(arguments).copied().collect();
+        let output = self.run(&all).await;
+        let stdout = String::from_utf8(output.stdout).expect("text");
+        let stderr = String::from_utf8(output.stderr).expect("text");
+        let mut lines: Vec<Value> =
+            stdout.lines().map(|l| serde_json::from_str(l).unwrap_or_else(|e| panic!("{e}: {l:?}"))).collect();
+        let summary = lines.iter().position(|l| l.get("summary").is_some()).map(|at| lines.remove(at)["summary"].clone());
+        Pass { code: output.status.code().unwrap_or(-1), lines, summary: summary.unwrap_or(Value::Null), stdout, stderr }
+    }
+
+    /// Begins, and leaves it running.
+    pub fn spawn(&self, arguments: &[&str]) -> Child {
+        let mut command = self.command(arguments);
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        command.spawn().expect("the program starts")
+    }
+
+    /// What the ledger's seal says; equal seals mean that nothing was written between.
+    pub fn seal(&self) -> String {
+        std::fs::read_to_string(self.data_dir().join("seal.json")).unwrap_or_default()
+    }
+}
+
+/// An account that is read, and one route from it to one account on a server with Mastodon's API.
+pub fn peertube_to(source: &PeerTube, handle: &str, read: &str, base: &str, name: &str, token: &str) -> String {
+    format!(
+        r#"
+[accounts.channel]
+platform = "peertube"
+instance = "{}"
+handle = "{handle}"
+read = "{read}"
+
+[accounts.toots]
+platform = "mastodon"
+instance = "{base}"
+handle = "{name}"
+token = "{token}"
+settle = "1s"
+
+[routes.videos]
+from = "channel"
+to = ["toots"]
+"#,
+        source.base()
+    )
+}
+
+/// A PeerTube on the machine's clock.
+pub async fn peertube() -> PeerTube {
+    PeerTube::start(Options::new(Arc::new(SystemClock))).await.expect("the stand-in starts")
+}
+
+/// A video with a description, tags and a small file of its own.
+pub fn video(number: usize) -> NewVideo {
+    NewVideo::titled(&format!("Video {number:03}"))
+        .description(&format!("This is **video** {number:03}.\r\n\r\nMore at https://example.org/{number:03}."))
+        .tags(&["Peer Tube", "sea"])
+        .web([VideoFile::sized(640, 360).bytes(20_000 + number as u64)])
+}
+
+/// Publishes so many.
+pub fn publish(tube: &PeerTube, numbers: std::ops::Range<usize>) -> Vec<Published> {
+    numbers.map(|n| tube.publish(video(n))).collect()
+}
+
+/// Waits until something is so, watching; for what real processes do in their own time.
+pub async fn until(what: &str, mut so: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !so() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "not within a minute: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+pub fn sha256(bytes: &[u8]) -> String {
+    use sha2::{Digest, Sha256};
+    Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect()
+}
+
+pub fn media(name: &str) -> Vec<u8> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/media").join(name);
+    std::fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
