@@ -147,7 +147,7 @@ pub(crate) fn start_logging(global: &Global, default: tracing::Level) {
     // Other crates speak up only when something is wrong, or when asked by TOMBOLO_LOG.
     let filter = std::env::var("TOMBOLO_LOG").unwrap_or_else(|_| format!("warn,tombolo={level},tombolo_net={level},tombolo_peertube={level},tombolo_mastodon={level}"));
     let filter = EnvFilter::try_new(&filter).unwrap_or_else(|_| EnvFilter::new("warn"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()));
     // A second start (the demo's) changes nothing.
     let _ = match global.log_format {
         LogFormat::Text => builder.with_target(false).try_init(),

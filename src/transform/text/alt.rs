@@ -7,7 +7,11 @@ use super::plain::clean_line;
 pub fn alt_text(title: &str, max_code_points: usize) -> String {
     let title = clean_line(title);
     let fits = |text: &str| text.chars().count() <= max_code_points;
-    let whole = if title.is_empty() { "Video".to_owned() } else { format!("Video: {title}") };
+    let whole = if title.is_empty() {
+        "Video".to_owned()
+    } else {
+        format!("Video: {title}")
+    };
     match cut(&whole, fits) {
         Cut::Whole => whole,
         Cut::Short(text) => text,

@@ -57,7 +57,10 @@ pub struct TooSmall {
 impl fmt::Display for TooSmall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { needed, max } = self;
-        write!(f, "the link to the original counts {needed}, but the destination takes only {max}: no status fits there")
+        write!(
+            f,
+            "the link to the original counts {needed}, but the destination takes only {max}: no status fits there"
+        )
     }
 }
 
@@ -71,15 +74,32 @@ impl Error for TooSmall {}
 /// or, in a URL (the link's too), become `%40`.
 pub fn compose(parts: &StatusText<'_>, rules: &TextRules) -> Result<Fitted, TooSmall> {
     let link = neutralise_mentions(&clean_line(parts.link));
-    let title = parts.title.as_deref().map(|title| neutralise_mentions(&clean_line(title))).unwrap_or_default();
+    let title = parts
+        .title
+        .as_deref()
+        .map(|title| neutralise_mentions(&clean_line(title)))
+        .unwrap_or_default();
     let body = neutralise_mentions(&clean(&parts.body));
-    let tags = parts.hashtags.iter().map(|tag| neutralise_mentions(&clean_line(tag))).filter(|tag| !tag.is_empty());
+    let tags = parts
+        .hashtags
+        .iter()
+        .map(|tag| neutralise_mentions(&clean_line(tag)))
+        .filter(|tag| !tag.is_empty());
     let tags: Vec<String> = tags.collect();
     let body = without_title(&body, &title);
 
     let (warning, warning_cut) = fitted_warning(parts.warning.as_deref(), &link, rules)?;
-    let fitter = Fitter { title: &title, link: &link, tags: &tags, warning: warning.as_deref(), rules };
-    let fit = fitter.fit(body).ok_or_else(|| TooSmall { needed: fitter.length(&link), max: rules.max })?;
+    let fitter = Fitter {
+        title: &title,
+        link: &link,
+        tags: &tags,
+        warning: warning.as_deref(),
+        rules,
+    };
+    let fit = fitter.fit(body).ok_or_else(|| TooSmall {
+        needed: fitter.length(&link),
+        max: rules.max,
+    })?;
     Ok(Fitted {
         length: fitter.length(&fit.text),
         max: rules.max,
@@ -92,22 +112,36 @@ pub fn compose(parts: &StatusText<'_>, rules: &TextRules) -> Result<Fitted, TooS
 
 /// The body without its first line, where that says only what the title says.
 fn without_title<'a>(body: &'a str, title: &str) -> &'a str {
-    let bare = |text: &str| text.trim_matches(|c: char| c.is_whitespace() || ".:!*_#-–—".contains(c)).to_lowercase();
+    let bare = |text: &str| {
+        text.trim_matches(|c: char| c.is_whitespace() || ".:!*_#-–—".contains(c))
+            .to_lowercase()
+    };
     let (first, rest) = body.split_once('\n').unwrap_or((body, ""));
-    if !title.is_empty() && bare(first) == bare(title) { rest.trim_start_matches('\n') } else { body }
+    if !title.is_empty() && bare(first) == bare(title) {
+        rest.trim_start_matches('\n')
+    } else {
+        body
+    }
 }
 
 /// The warning, and whether it was cut.
 fn fitted_warning(warning: Option<&str>, link: &str, rules: &TextRules) -> Result<(Option<String>, bool), TooSmall> {
-    let warning = warning.map(|w| neutralise_mentions(&clean_line(w))).filter(|w| !w.is_empty());
-    let Some(warning) = warning else { return Ok((None, false)) };
+    let warning = warning
+        .map(|w| neutralise_mentions(&clean_line(w)))
+        .filter(|w| !w.is_empty());
+    let Some(warning) = warning else {
+        return Ok((None, false));
+    };
     if !rules.warning_counts {
         return Ok((Some(warning), false));
     }
     let link = length(link, None, rules);
     let room = rules.max.saturating_sub(link).min(rules.max / 2);
     if room == 0 {
-        return Err(TooSmall { needed: link + 1, max: rules.max });
+        return Err(TooSmall {
+            needed: link + 1,
+            max: rules.max,
+        });
     }
     Ok(match cut(&warning, |text| units(text, rules.unit) <= room) {
         Cut::Whole => (Some(warning), false),
@@ -136,9 +170,13 @@ impl Fitter<'_> {
     fn fit(&self, body: &str) -> Option<Fit> {
         let all = self.tags.len();
         if !body.is_empty() {
-            let text = self.assemble(self.title, body, self.link_beside(body), &self.tags_beside(all, body));
+            let text = assemble(self.title, body, self.link_beside(body), &self.tags_beside(all, body));
             if self.fits(&text) {
-                return Some(Fit { text, cut: false, tags: all });
+                return Some(Fit {
+                    text,
+                    cut: false,
+                    tags: all,
+                });
             }
             let body = clip(body, |text| self.fits(text));
             if let Some(fit) = (0..=all).rev().find_map(|tags| self.with_cut_body(body, tags)) {
@@ -147,24 +185,28 @@ impl Fitter<'_> {
         }
         let short = !body.is_empty();
         for tags in (0..=all).rev() {
-            let text = self.assemble(self.title, "", Some(self.link), &self.tags_beside(tags, ""));
+            let text = assemble(self.title, "", Some(self.link), &self.tags_beside(tags, ""));
             if self.fits(&text) {
                 return Some(Fit { text, cut: short, tags });
             }
         }
-        let with_title = |title: &str| self.assemble(title, "", Some(self.link), &[]);
+        let with_title = |title: &str| assemble(title, "", Some(self.link), &[]);
         let text = match cut(self.title, |title| self.fits(&with_title(title))) {
             Cut::Whole => with_title(self.title),
             Cut::Short(title) => with_title(&title),
             Cut::Nothing => self.link.to_owned(),
         };
-        self.fits(&text).then(|| Fit { cut: short || !self.title.is_empty(), text, tags: 0 })
+        self.fits(&text).then_some(Fit {
+            cut: short || !self.title.is_empty(),
+            text,
+            tags: 0,
+        })
     }
 
     /// Cuts the body beside the link and the first `tags` hashtags. What the cut body itself has of these needs no room
     /// beside it, so then it is cut once more.
     fn with_cut_body(&self, body: &str, tags: usize) -> Option<Fit> {
-        let cut_beside = |link, tags: &[&str]| match cut(body, |b| self.fits(&self.assemble(self.title, b, link, tags))) {
+        let cut_beside = |link, tags: &[&str]| match cut(body, |b| self.fits(&assemble(self.title, b, link, tags))) {
             Cut::Whole => Some((body.to_owned(), false)),
             Cut::Short(short) => Some((short, true)),
             Cut::Nothing => None,
@@ -175,8 +217,12 @@ impl Fitter<'_> {
             .filter(|(b, _)| link.is_some() || self.link_beside(b).is_none())
             .filter(|(b, _)| self.tags_beside(tags, b).iter().all(|tag| beside.contains(tag)));
         let (body, was_cut) = second.unwrap_or((first, was_cut));
-        let text = self.assemble(self.title, &body, link, &self.tags_beside(tags, &body));
-        Some(Fit { text, cut: was_cut, tags })
+        let text = assemble(self.title, &body, link, &self.tags_beside(tags, &body));
+        Some(Fit {
+            text,
+            cut: was_cut,
+            tags,
+        })
     }
 
     fn link_beside(&self, body: &str) -> Option<&str> {
@@ -187,13 +233,11 @@ impl Fitter<'_> {
     /// Of the first `count` hashtags those that neither title nor body has.
     fn tags_beside(&self, count: usize, body: &str) -> Vec<&str> {
         let mut seen: HashSet<String> = tags_in(self.title).chain(tags_in(body)).collect();
-        self.tags[..count].iter().filter(|tag| seen.insert(normalised_hashtag(tag))).map(String::as_str).collect()
-    }
-
-    fn assemble(&self, title: &str, body: &str, link: Option<&str>, tags: &[&str]) -> String {
-        let tags = tags.join(" ");
-        let blocks = [title, body, link.unwrap_or_default(), &tags];
-        blocks.into_iter().filter(|block| !block.is_empty()).collect::<Vec<_>>().join("\n\n")
+        self.tags[..count]
+            .iter()
+            .filter(|tag| seen.insert(normalised_hashtag(tag)))
+            .map(String::as_str)
+            .collect()
     }
 
     fn length(&self, text: &str) -> usize {
@@ -203,4 +247,15 @@ impl Fitter<'_> {
     fn fits(&self, text: &str) -> bool {
         self.length(text) <= self.rules.max
     }
+}
+
+/// The parts that there are, a blank line between them.
+fn assemble(title: &str, body: &str, link: Option<&str>, tags: &[&str]) -> String {
+    let tags = tags.join(" ");
+    let blocks = [title, body, link.unwrap_or_default(), &tags];
+    blocks
+        .into_iter()
+        .filter(|block| !block.is_empty())
+        .collect::<Vec<_>>()
+        .join("\n\n")
 }

@@ -73,13 +73,21 @@ fn nice_end(text: &str, ends: &[usize]) -> usize {
         return 0;
     }
     let from = near[0];
-    let word = text[from..].split_word_bound_indices().map(|(i, _)| from + i).take_while(|&at| at <= last);
-    word.filter(|at| near.binary_search(at).is_ok() && *at > from).last().unwrap_or(last)
+    let word = text[from..]
+        .split_word_bound_indices()
+        .map(|(i, _)| from + i)
+        .take_while(|&at| at <= last);
+    word.filter(|at| near.binary_search(at).is_ok() && *at > from)
+        .last()
+        .unwrap_or(last)
 }
 
 /// Whether the first word ends soon: then a part of it alone is worth nothing.
 fn starts_with_one_word(text: &str) -> bool {
-    let first = text.split_word_bounds().find(|word| word.contains(char::is_alphanumeric)).unwrap_or_default();
+    let first = text
+        .split_word_bounds()
+        .find(|word| word.contains(char::is_alphanumeric))
+        .unwrap_or_default();
     let from = text.find(first).unwrap_or_default();
     first.graphemes(true).count() > 1 && !text[from + first.len()..].starts_with(|c: char| c.is_alphanumeric())
 }
@@ -89,7 +97,7 @@ fn marked(text: &str, end: usize, ends: &[usize]) -> String {
     let trimmed = text[..end].trim_end_matches(|c: char| c.is_whitespace() || LEADS_ON.contains(c));
     // A link may end in such a character, and so may a grapheme.
     let whole = trimmed.is_empty() || ends.binary_search(&trimmed.len()).is_ok();
-    let kept = if whole { trimmed } else { text[..end].trim_end() };
+    let kept = if whole { trimmed } else { &text[..end] };
     let last = kept.rsplit(char::is_whitespace).next().unwrap_or_default();
     match kept.chars().next_back() {
         None => String::new(),
@@ -105,6 +113,12 @@ pub(super) fn clip(text: &str, fits: impl Fn(&str) -> bool) -> &str {
         return text;
     }
     let ends = ends(text);
-    let fitting = ends.partition_point(|&end| fits(&text[..end]));
+    let fits_at = |end: usize| fits(&text[..end]);
+    // Few of the ends fit, and long texts are slow to count: so from the front.
+    let mut bound = 1024;
+    while ends.get(bound).is_some_and(|&end| fits_at(end)) {
+        bound *= 2;
+    }
+    let fitting = ends[..bound.min(ends.len())].partition_point(|&end| fits_at(end));
     ends.get(fitting + NEAR).map_or(text, |&end| &text[..end])
 }

@@ -20,7 +20,10 @@ pub fn hashtag(name: &str) -> Option<String> {
         return None;
     }
     // Within a word an apostrophe only goes: rock'n'roll. U+200C and the middle dots join, but our words need no joint.
-    let name: String = name.chars().filter(|c| !"'’\u{200B}\u{200C}\u{200D}\u{2060}".contains(*c)).collect();
+    let name: String = name
+        .chars()
+        .filter(|c| !"'’\u{200B}\u{200C}\u{200D}\u{2060}".contains(*c))
+        .collect();
     let words: Vec<&str> = name.split(|c| !is_word(c)).filter(|w| !w.is_empty()).collect();
     let mut tag = String::from("#");
     for (i, word) in words.iter().enumerate() {
@@ -59,7 +62,10 @@ fn capitalise(word: &str, out: &mut String) {
 /// [`compose`](super::compose()) leaves out what the fitted text has by itself; before it, pass an empty text.
 pub fn hashtags<S: AsRef<str>>(tags: &[S], already_in_text: &str, max: usize) -> Vec<String> {
     let mut seen: HashSet<String> = tags_in(already_in_text).collect();
-    let new = tags.iter().filter_map(|tag| hashtag(tag.as_ref())).filter(|tag| seen.insert(normalised_hashtag(tag)));
+    let new = tags
+        .iter()
+        .filter_map(|tag| hashtag(tag.as_ref()))
+        .filter(|tag| seen.insert(normalised_hashtag(tag)));
     new.take(max).collect()
 }
 
@@ -78,7 +84,9 @@ pub fn tags_in(text: &str) -> impl Iterator<Item = String> {
 
 /// The valid hashtag name at the start of `text`: with inner separators if that is valid, else up to the first.
 fn valid_name(text: &str) -> Option<&str> {
-    let run = text.find(|c| !is_word(c) && !is_separator(c)).map_or(text, |i| &text[..i]);
+    let run = text
+        .find(|c| !is_word(c) && !is_separator(c))
+        .map_or(text, |i| &text[..i]);
     let whole = run.trim_end_matches(|c| !is_word(c));
     let mut inner = whole.chars();
     let (first, _) = (inner.next(), inner.next_back());

@@ -20,8 +20,23 @@ pub(super) struct Stripper {
 }
 
 const SILENT: [&str; 2] = ["script", "style"];
-const BLOCKS: [&str; 15] =
-    ["p", "div", "ul", "ol", "table", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "pre", "section", "details"];
+const BLOCKS: [&str; 15] = [
+    "p",
+    "div",
+    "ul",
+    "ol",
+    "table",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "blockquote",
+    "pre",
+    "section",
+    "details",
+];
 const LINES: [&str; 5] = ["br", "li", "tr", "dt", "dd"];
 
 /// A tag longer than this isn't kept whole: only its name and its end matter.
@@ -41,18 +56,15 @@ impl Stripper {
             if let Some(tag) = &mut self.tag {
                 let comment = tag.starts_with("!--");
                 let end = if comment { "-->" } else { ">" };
-                match rest.find(end) {
-                    Some(i) => {
-                        keep(tag, &rest[..i]);
-                        let tag = self.tag.take().unwrap_or_default();
-                        flush(&mut text, &mut pieces);
-                        pieces.extend(self.close(&tag));
-                        rest = &rest[i + end.len()..];
-                    }
-                    None => {
-                        keep(tag, rest);
-                        rest = "";
-                    }
+                if let Some(i) = rest.find(end) {
+                    keep(tag, &rest[..i]);
+                    let tag = self.tag.take().unwrap_or_default();
+                    flush(&mut text, &mut pieces);
+                    pieces.extend(self.close(&tag));
+                    rest = &rest[i + end.len()..];
+                } else {
+                    keep(tag, rest);
+                    rest = "";
                 }
             } else {
                 let i = rest.find('<').unwrap_or(rest.len());
@@ -79,7 +91,11 @@ impl Stripper {
 
     fn close(&mut self, tag: &str) -> Option<Piece> {
         let closing = tag.starts_with('/');
-        let name: String = tag.trim_start_matches('/').chars().take_while(char::is_ascii_alphanumeric).collect();
+        let name: String = tag
+            .trim_start_matches('/')
+            .chars()
+            .take_while(char::is_ascii_alphanumeric)
+            .collect();
         let name = name.to_ascii_lowercase();
         if let Some(silent) = self.silent {
             if closing && name == silent {
@@ -119,15 +135,12 @@ fn decode(text: &str) -> String {
         out.push_str(&rest[..i]);
         rest = &rest[i..];
         let end = rest.bytes().take(12).position(|b| b == b';');
-        match end.and_then(|end| Some((entity(&rest[1..end])?, end))) {
-            Some((c, end)) => {
-                out.push(c);
-                rest = &rest[end + 1..];
-            }
-            None => {
-                out.push('&');
-                rest = &rest[1..];
-            }
+        if let Some((c, end)) = end.and_then(|end| Some((entity(&rest[1..end])?, end))) {
+            out.push(c);
+            rest = &rest[end + 1..];
+        } else {
+            out.push('&');
+            rest = &rest[1..];
         }
     }
     out.push_str(rest);

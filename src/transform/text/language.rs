@@ -14,7 +14,9 @@ const LONG: &str = "ast chr ckb cnr csb gsw jbo kab ldn lfn moh nds pdc sco sma 
 /// language, as for sign languages.
 pub fn language(tag: &str) -> Option<String> {
     let tag = tag.trim().replace('_', "-").to_ascii_lowercase();
-    let well_formed = tag.split('-').all(|part| matches!(part.len(), 1..=8) && part.bytes().all(|b| b.is_ascii_alphanumeric()));
+    let well_formed = tag
+        .split('-')
+        .all(|part| matches!(part.len(), 1..=8) && part.bytes().all(|b| b.is_ascii_alphanumeric()));
     if !well_formed {
         return None;
     }
@@ -30,7 +32,10 @@ pub fn language(tag: &str) -> Option<String> {
         "yue" => "zh-YUE",
         "cmn" => "zh",
         "nan" if has("tw") => "nan-TW",
-        code => SHORT.split_whitespace().chain(LONG.split_whitespace()).find(|known| *known == code)?,
+        code => SHORT
+            .split_whitespace()
+            .chain(LONG.split_whitespace())
+            .find(|known| *known == code)?,
     };
     Some(known.to_owned())
 }

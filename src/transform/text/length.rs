@@ -53,7 +53,10 @@ fn server_graphemes(cluster: &str) -> usize {
     1 + pairs
         .filter(|((at, first), second)| {
             second.is_alphabetic()
-                && cluster[*at..*at + first.len_utf8() + second.len_utf8()].graphemes(true).nth(1).is_some()
+                && cluster[*at..*at + first.len_utf8() + second.len_utf8()]
+                    .graphemes(true)
+                    .nth(1)
+                    .is_some()
         })
         .count()
 }
@@ -91,7 +94,12 @@ fn entities(text: &str) -> Vec<(Range<usize>, Replacement)> {
     let mut all: Vec<_> = links::scan(text)
         .into_iter()
         .map(|link| (link.range, Replacement::Link { certain: link.certain }))
-        .chain(mentions::scan(text).into_iter().filter(|m| is_shortened(text, m)).map(|m| (m.range, Replacement::User(m.user_end))))
+        .chain(
+            mentions::scan(text)
+                .into_iter()
+                .filter(|m| is_shortened(text, m))
+                .map(|m| (m.range, Replacement::User(m.user_end))),
+        )
         .collect();
     all.sort_by_key(|(range, _)| range.start);
     let mut end = 0;
@@ -109,5 +117,7 @@ fn entities(text: &str) -> Vec<(Range<usize>, Replacement)> {
 fn is_shortened(text: &str, mention: &mentions::Mention) -> bool {
     let after = &text[mention.range.end..];
     let domain = text[mention.user_end..mention.range.end].chars().count();
-    !after.starts_with(|c| matches!(c, '@' | '＠') || is_latin_accent(c)) && !after.starts_with("://") && domain <= MAX_DOMAIN + 1
+    !after.starts_with(|c| matches!(c, '@' | '＠') || is_latin_accent(c))
+        && !after.starts_with("://")
+        && domain <= MAX_DOMAIN + 1
 }

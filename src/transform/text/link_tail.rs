@@ -5,12 +5,18 @@ use super::chars::{is_dash, is_latin_accent};
 /// The end of the link whose domain name ends at `at`.
 pub(super) fn end(text: &str, at: usize) -> usize {
     let at = port(text, at);
-    let at = if text[at..].starts_with('/') { path(text, at + 1) } else { at };
+    let at = if text[at..].starts_with('/') {
+        path(text, at + 1)
+    } else {
+        at
+    };
     query(text, at)
 }
 
 fn port(text: &str, at: usize) -> usize {
-    let Some(rest) = text[at..].strip_prefix(':') else { return at };
+    let Some(rest) = text[at..].strip_prefix(':') else {
+        return at;
+    };
     match rest.bytes().take_while(u8::is_ascii_digit).count() {
         0 => at,
         digits => at + 1 + digits,
@@ -60,7 +66,9 @@ fn brackets(text: &str, at: usize, inside: fn(char) -> bool) -> Option<usize> {
     let close = |at: usize| text[at..].starts_with(')').then_some(at + 1);
     let first = open(at)?;
     let after = run(first);
-    if after > first && let Some(end) = close(after) {
+    if after > first
+        && let Some(end) = close(after)
+    {
         return Some(end);
     }
     let inner = open(after)?;
@@ -88,7 +96,9 @@ fn in_last_brackets(c: char) -> bool {
 }
 
 fn query(text: &str, at: usize) -> usize {
-    let Some(rest) = text[at..].strip_prefix('?') else { return at };
+    let Some(rest) = text[at..].strip_prefix('?') else {
+        return at;
+    };
     let run = rest.find(|c| !in_query(c)).unwrap_or(rest.len());
     let last = rest[..run].char_indices().rev().find(|&(_, c)| ends_query(c));
     last.map_or(at, |(i, c)| at + 1 + i + c.len_utf8())

@@ -13,7 +13,9 @@ const MAX_LABEL: usize = 63;
 /// Longest path of a t.co link.
 const MAX_TCO: usize = 40;
 
-const SCHEMES: [&str; 10] = ["https", "http", "dat", "dweb", "ipfs", "ipns", "ssb", "gopher", "gemini", ""];
+const SCHEMES: [&str; 10] = [
+    "https", "http", "dat", "dweb", "ipfs", "ipns", "ssb", "gopher", "gemini", "",
+];
 
 /// A link by Mastodon's pattern.
 pub(super) struct Link {
@@ -100,7 +102,11 @@ fn trim_url(mut url: &str) -> &str {
 /// it uses up its text, so that `example.com/https://a.org` holds no link.
 pub(super) fn scan(text: &str) -> Vec<Link> {
     let mut found = Vec::new();
-    let mut domains = Domains { text, runs: None, memo: HashMap::new() };
+    let mut domains = Domains {
+        text,
+        runs: None,
+        memo: HashMap::new(),
+    };
     let mut at = 0;
     while at < text.len() {
         let c = text[at..].chars().next().unwrap_or_default();
@@ -133,12 +139,17 @@ fn accept(text: &str, candidate: Candidate) -> Option<Link> {
     let domain = &text[candidate.domain.clone()];
     let mut range = candidate.range;
     let url = &text[range.clone()];
-    if !candidate.scheme || url.chars().count() > MAX_URL || domain.split('.').any(|l| l.is_ascii() && l.len() > MAX_LABEL) {
+    if !candidate.scheme
+        || url.chars().count() > MAX_URL
+        || domain.split('.').any(|l| l.is_ascii() && l.len() > MAX_LABEL)
+    {
         return None;
     }
     if domain.eq_ignore_ascii_case("t.co") && url.as_bytes()[..4].eq_ignore_ascii_case(b"http") {
         let slug = candidate.domain.end + 1;
-        let length = text.get(slug..).map_or(0, |s| s.bytes().take_while(u8::is_ascii_alphanumeric).count());
+        let length = text
+            .get(slug..)
+            .map_or(0, |s| s.bytes().take_while(u8::is_ascii_alphanumeric).count());
         if text[candidate.domain.end..].starts_with('/') && length > 0 {
             if length > MAX_TCO {
                 return None;
@@ -146,7 +157,10 @@ fn accept(text: &str, candidate: Candidate) -> Option<Link> {
             range.end = slug + length;
         }
     }
-    Some(Link { range, certain: domain.is_ascii() })
+    Some(Link {
+        range,
+        certain: domain.is_ascii(),
+    })
 }
 
 /// A stretch of characters that may stand in a label of a domain name.
@@ -176,7 +190,11 @@ impl Domains<'_> {
         let host = scheme.unwrap_or(start);
         let domain = host..self.domain(host)?;
         let end = link_tail::end(text, domain.end);
-        Some(Candidate { range: start..end, domain, scheme: scheme.is_some() })
+        Some(Candidate {
+            range: start..end,
+            domain,
+            scheme: scheme.is_some(),
+        })
     }
 
     /// The end of the domain name at `start`: as many labels as possible, then a top-level domain.
@@ -195,7 +213,8 @@ impl Domains<'_> {
             end = end.or_else(|| {
                 let next = run.range.end + 1;
                 let name = run.underscore.is_none_or(|u| u < run.range.start);
-                name.then(|| tlds::prefix(&self.text[next..]).map(|length| next + length)).flatten()
+                name.then(|| tlds::prefix(&self.text[next..]).map(|length| next + length))
+                    .flatten()
             });
             self.memo.insert(run.range.start, end);
         }
@@ -214,7 +233,11 @@ impl Domains<'_> {
         if let Some(run) = self.runs.as_ref().filter(|run| run.range.contains(&start)) {
             return run.clone();
         }
-        let mut run = Run { range: start..start, underscore: None, ends_well: false };
+        let mut run = Run {
+            range: start..start,
+            underscore: None,
+            ends_well: false,
+        };
         let mut last = first;
         for (i, c) in self.text[start..].char_indices().take_while(|&(_, c)| in_label(c)) {
             if c == '_' {

@@ -32,7 +32,12 @@ pub fn markdown_to_plain(markdown: &str) -> String {
 /// The source without control characters, but with its tabs and indents, which mean something in Markdown.
 fn tidy_source(markdown: &str) -> String {
     let kept = |c: &char| matches!(c, '\n' | '\t') || !c.is_control();
-    markdown.replace("\r\n", "\n").replace('\r', "\n").chars().filter(kept).collect()
+    markdown
+        .replace("\r\n", "\n")
+        .replace('\r', "\n")
+        .chars()
+        .filter(kept)
+        .collect()
 }
 
 /// How much the next text stands apart from the last.
@@ -86,7 +91,7 @@ impl<'a> Writer<'a> {
         match event {
             Event::Start(tag) => self.start(tag),
             Event::End(tag) => self.end(tag),
-            Event::Text(text) if self.in_code => self.lines(&text),
+            Event::Text(text) if self.in_code => self.code(&text),
             Event::Text(text) => self.text(&text, range),
             Event::Code(code) => self.push(&code),
             Event::SoftBreak | Event::HardBreak => self.want(Gap::Line),
@@ -119,7 +124,10 @@ impl<'a> Writer<'a> {
             }
             Tag::Link { dest_url, .. } => {
                 self.flush();
-                self.links.push(Link { href: dest_url.to_string(), start: self.out.len() });
+                self.links.push(Link {
+                    href: dest_url.to_string(),
+                    start: self.out.len(),
+                });
             }
             Tag::CodeBlock(_) => {
                 self.want_block();
@@ -196,6 +204,20 @@ impl<'a> Writer<'a> {
         }
     }
 
+    /// A stretch of a code block, whose empty lines stay.
+    fn code(&mut self, text: &str) {
+        for line in text.split_inclusive('\n') {
+            match line.strip_suffix('\n') {
+                Some("") => self.want(Gap::Blank),
+                Some(line) => {
+                    self.push(line);
+                    self.want(Gap::Line);
+                }
+                None => self.push(line),
+            }
+        }
+    }
+
     /// Text of the source, in which an address comes out whole, whatever marks the parser saw in it.
     fn text(&mut self, text: &str, range: Range<usize>) {
         while self.bare.next_if(|url| url.end <= range.start).is_some() {}
@@ -227,7 +249,9 @@ impl<'a> Writer<'a> {
     }
 
     fn link(&mut self) {
-        let Some(Link { href, start }) = self.links.pop() else { return };
+        let Some(Link { href, start }) = self.links.pop() else {
+            return;
+        };
         let lower = href.to_ascii_lowercase();
         let address = if lower.starts_with("http://") || lower.starts_with("https://") {
             encoded(&href)
@@ -249,7 +273,10 @@ impl<'a> Writer<'a> {
 
 /// An address without what people leave out when they write it.
 fn bare(address: &str) -> &str {
-    let address = address.strip_prefix("https://").or_else(|| address.strip_prefix("http://")).unwrap_or(address);
+    let address = address
+        .strip_prefix("https://")
+        .or_else(|| address.strip_prefix("http://"))
+        .unwrap_or(address);
     address.strip_prefix("www.").unwrap_or(address).trim_end_matches('/')
 }
 
@@ -269,15 +296,29 @@ fn encoded(href: &str) -> String {
 
 /// Addresses that stand free in the source and have no sign in them that the parser should read.
 fn bare_urls(source: &str) -> Vec<Range<usize>> {
-    let free = |range: &Range<usize>| source[..range.start].chars().next_back().is_none_or(char::is_whitespace);
-    let plain = |range: &Range<usize>| !source[range.clone()].contains(['[', ']', '(', ')', '\\', '`', ';']);
-    let trimmed = |range: Range<usize>| {
-        let url = source[range.clone()].trim_end_matches(['*', '_', '~']);
-        range.start..range.start + url.len()
+    let free = |range: &Range<usize>| {
+        source[..range.start]
+            .chars()
+            .next_back()
+            .is_none_or(char::is_whitespace)
     };
-    urls(source).into_iter().filter(free).filter(plain).map(trimmed).collect()
+    let plain = |range: &Range<usize>| !source[range.clone()].contains(['[', ']', '(', ')', '\\', '`', ';']);
+    urls(source)
+        .into_iter()
+        .filter(free)
+        .filter(plain)
+        .map(|range| range.start..range.start + own_part(&source[range]).len())
+        .collect()
 }
 
-#[cfg(test)]
-#[path = "markdown_tests.rs"]
-mod tests;
+/// The address without closing emphasis marks that were opened before it.
+fn own_part(mut url: &str) -> &str {
+    while let Some(mark) = url.chars().next_back().filter(|c| matches!(c, '*' | '_' | '~')) {
+        let rest = url.trim_end_matches(mark);
+        if rest.contains(mark) {
+            break;
+        }
+        url = rest;
+    }
+    url
+}

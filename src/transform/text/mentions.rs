@@ -62,12 +62,22 @@ fn authority_end(text: &str, link: &Range<usize>) -> usize {
 pub(super) fn scan(text: &str) -> Vec<Mention> {
     let mut found: Vec<Mention> = Vec::new();
     for (at, _) in text.match_indices('@') {
-        if text[..at].ends_with(|c| c == '=' || c == '/' || is_word(c)) || found.last().is_some_and(|m| at < m.range.end) {
+        if text[..at].ends_with(|c| c == '=' || c == '/' || is_word(c))
+            || found.last().is_some_and(|m| at < m.range.end)
+        {
             continue;
         }
-        let Some(user_end) = dotted(text, at + 1, is_user_char) else { continue };
-        let domain = text[user_end..].starts_with('@').then(|| dotted(text, user_end + 1, is_word)).flatten();
-        found.push(Mention { range: at..domain.unwrap_or(user_end), user_end });
+        let Some(user_end) = dotted(text, at + 1, is_user_char) else {
+            continue;
+        };
+        let domain = text[user_end..]
+            .starts_with('@')
+            .then(|| dotted(text, user_end + 1, is_word))
+            .flatten();
+        found.push(Mention {
+            range: at..domain.unwrap_or(user_end),
+            user_end,
+        });
     }
     found
 }

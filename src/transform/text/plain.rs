@@ -27,22 +27,31 @@ pub fn clean(text: &str) -> String {
 
 /// The same on one line: for titles, warnings, alternative texts.
 pub fn clean_line(text: &str) -> String {
-    let kept: String = lines(text).flat_map(|line| line.chars().filter_map(kept).chain([' '])).collect();
+    let kept: String = lines(text)
+        .flat_map(|line| line.chars().filter_map(kept).chain([' ']))
+        .collect();
     kept.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn lines(text: &str) -> impl Iterator<Item = &str> {
-    text.split('\n').flat_map(|line| line.strip_suffix('\r').unwrap_or(line).split(['\r', '\u{85}', '\u{2028}', '\u{2029}', '\u{B}', '\u{C}']))
+    text.split('\n').flat_map(|line| {
+        line.strip_suffix('\r')
+            .unwrap_or(line)
+            .split(['\r', '\u{85}', '\u{2028}', '\u{2029}', '\u{B}', '\u{C}'])
+    })
 }
 
 fn kept(c: char) -> Option<char> {
     match c {
         '\t' => Some(' '),
         '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}' => None,
-        '\u{FDD0}'..='\u{FDEF}' => None,
-        c if c.is_control() || u32::from(c) & 0xFFFE == 0xFFFE => None,
+        c if c.is_control() || is_noncharacter(c) => None,
         c => Some(c),
     }
+}
+
+fn is_noncharacter(c: char) -> bool {
+    matches!(c, '\u{FDD0}'..='\u{FDEF}') || u32::from(c) & 0xFFFE == 0xFFFE
 }
 
 #[cfg(test)]
@@ -51,7 +60,10 @@ mod tests {
 
     #[test]
     fn line_ends_and_control_characters_are_tidied() {
-        assert_eq!(clean("\r\n a\tb  \r\n\r\n\r\n\r\nc\0\u{7}d\re\u{2028}f\n\n"), "a b\n\ncd\ne\nf");
+        assert_eq!(
+            clean("\r\n a\tb  \r\n\r\n\r\n\r\nc\0\u{7}d\re\u{2028}f\n\n"),
+            "a b\n\ncd\ne\nf"
+        );
         assert_eq!(clean_line(" a\r\nb\0\t c\n"), "a b c");
     }
 

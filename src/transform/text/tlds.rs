@@ -5,25 +5,40 @@
 //! closed too: adding to it would make the count too low. The names come from the npm package `tlds` (MIT), versions
 //! 1.57 to 1.207, which copy IANA's list; reserved country codes, `onion` and two late country names were added by hand.
 
-use std::collections::HashSet;
+use std::cmp::Reverse;
+use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
 static TLDS: &str = include_str!("tlds.txt");
 
 static ASCII: LazyLock<HashSet<&str>> = LazyLock::new(|| TLDS.split_whitespace().filter(|t| t.is_ascii()).collect());
 
-/// Longest first: where one name begins with another, the pattern tries the longer one first.
-static OTHER: LazyLock<Vec<&str>> = LazyLock::new(|| {
-    let mut names: Vec<_> = TLDS.split_whitespace().filter(|t| !t.is_ascii()).collect();
-    names.sort_by_key(|t| std::cmp::Reverse(t.chars().count()));
+/// By their first character, each list longest first: where one name begins with another, the pattern tries the longer one first.
+static OTHER: LazyLock<HashMap<char, Vec<&str>>> = LazyLock::new(|| {
+    let mut names: HashMap<char, Vec<&str>> = HashMap::new();
+    for name in TLDS.split_whitespace().filter(|t| !t.is_ascii()) {
+        names
+            .entry(name.chars().next().unwrap_or_default())
+            .or_default()
+            .push(name);
+    }
+    for list in names.values_mut() {
+        list.sort_by_key(|name| Reverse(name.chars().count()));
+    }
     names
 });
 
 /// Length in bytes of the top-level domain that `text` begins with, if it begins with one and ends it there.
 pub(super) fn prefix(text: &str) -> Option<usize> {
-    let run = text.bytes().position(|b| !(b.is_ascii_alphanumeric() || b == b'-')).unwrap_or(text.len());
+    let run = text
+        .bytes()
+        .position(|b| !(b.is_ascii_alphanumeric() || b == b'-'))
+        .unwrap_or(text.len());
     if let Some(rest) = strip_ascii_prefix(text, "xn--") {
-        let name = rest.bytes().position(|b| !b.is_ascii_alphanumeric()).unwrap_or(rest.len());
+        let name = rest
+            .bytes()
+            .position(|b| !b.is_ascii_alphanumeric())
+            .unwrap_or(rest.len());
         if name > 0 {
             return Some(4 + name);
         }
@@ -31,11 +46,12 @@ pub(super) fn prefix(text: &str) -> Option<usize> {
     if run > 0 && ends_there(&text[run..]) && ASCII.contains(text[..run].to_ascii_lowercase().as_str()) {
         return Some(run);
     }
-    // Only what has a letter outside ASCII near its start can be one of the others (`vermögensberater` is the longest way in).
-    if text.chars().take(5).all(|c| c.is_ascii()) {
-        return None;
-    }
-    OTHER.iter().filter_map(|tld| folded_prefix(text, tld)).find(|&end| ends_there(&text[end..]))
+    let first = text.chars().next()?.to_lowercase().next()?;
+    OTHER
+        .get(&first)?
+        .iter()
+        .filter_map(|tld| folded_prefix(text, tld))
+        .find(|&end| ends_there(&text[end..]))
 }
 
 fn ends_there(rest: &str) -> bool {
@@ -65,7 +81,15 @@ mod tests {
 
     #[test]
     fn a_known_name_is_found_in_any_case() {
-        for (text, length) in [("org", 3), ("ORG/x", 3), ("org.", 3), ("orgé", 3), ("рф/", 4), ("РФ", 4), ("vermögensberater", 17)] {
+        for (text, length) in [
+            ("org", 3),
+            ("ORG/x", 3),
+            ("org.", 3),
+            ("orgé", 3),
+            ("рф/", 4),
+            ("РФ", 4),
+            ("vermögensberater", 17),
+        ] {
             assert_eq!(prefix(text), Some(length), "{text}");
         }
     }
@@ -78,7 +102,17 @@ mod tests {
 
     #[test]
     fn a_name_newer_than_the_gem_is_none() {
-        for text in ["kids", "music", "internal", "localhost", "orgs", "org-x", "org@x", "1", ""] {
+        for text in [
+            "kids",
+            "music",
+            "internal",
+            "localhost",
+            "orgs",
+            "org-x",
+            "org@x",
+            "1",
+            "",
+        ] {
             assert_eq!(prefix(text), None, "{text}");
         }
     }

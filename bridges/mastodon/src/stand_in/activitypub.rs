@@ -112,7 +112,11 @@ pub(super) async fn actor_by_name(
     let world = lock(&shared.world);
     let account = world.account_named(&name).ok_or_else(|| absent(&headers))?;
     if !wants_activity(&headers) {
-        return Ok(moved(&address(&shared.base, &format!("/@{}", account.name))));
+        let page = address(&shared.base, &format!("/@{}", account.name));
+        return Ok(Reply::content(301, "text/html; charset=UTF-8", Vec::new())
+            .cached("no-cache")
+            .with(header::VARY, "Origin, Accept")
+            .with(header::LOCATION, &page));
     }
     Ok(actor_reply(&shared, account))
 }

@@ -179,7 +179,7 @@ fn boxes(mut data: &[u8]) -> impl Iterator<Item = ([u8; 4], &[u8])> {
     })
 }
 
-fn find<'a>(data: &'a [u8], wanted: [u8; 4]) -> Option<&'a [u8]> {
+fn find(data: &[u8], wanted: [u8; 4]) -> Option<&[u8]> {
     boxes(data).find(|(kind, _)| *kind == wanted).map(|(_, body)| body)
 }
 

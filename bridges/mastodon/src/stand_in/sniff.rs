@@ -199,7 +199,7 @@ impl Received {
 
 fn webm_facts(head: &[u8]) -> Result<Facts, Unknown> {
     let film = webm::read(head);
-    if film.doc_type != "webm" {
+    if !film.is_webm {
         return Err(Unknown::Type);
     }
     if !film.has_video {
@@ -370,7 +370,7 @@ mod tests {
         assert_eq!(picture("picture.jpg"), Ok(("image/jpeg", Kind::Image, 320, 180)));
         assert_eq!(picture("picture.png"), Ok(("image/png", Kind::Image, 320, 180)));
         assert_eq!(picture("picture.webp"), Ok(("image/webp", Kind::Image, 160, 90)));
-        assert_eq!(picture("still.gif"), Ok(("image/gif", Kind::Image, 80, 45)));
+        assert_eq!(picture("still.gif"), Ok(("image/gif", Kind::Image, 80, 44)));
         assert_eq!(picture("animated.gif"), Ok(("image/gif", Kind::Gifv, 80, 45)));
     }
 }

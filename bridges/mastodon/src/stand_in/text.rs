@@ -172,18 +172,10 @@ pub(super) fn html(text: &str, base: &Url, profile: impl Fn(&str, Option<&str>) 
         match &entity {
             Entity::Link(_) => html.push_str(&link_html(&text[range.clone()])),
             Entity::Mention(_, name, domain) => match profile(name, domain.as_deref()) {
-                Some(page) => html.push_str(&format!(
-                    "<span class=\"h-card\" translate=\"no\"><a href=\"{}\" class=\"u-url mention\">@<span>{}</span></a></span>",
-                    escape(&page),
-                    escape(name)
-                )),
+                Some(page) => html.push_str(&mention_html(&page, name)),
                 None => html.push_str(&escape(&text[range.clone()])),
             },
-            Entity::Tag(_, name) => html.push_str(&format!(
-                "<a href=\"{}\" class=\"mention hashtag\" rel=\"tag\">#<span>{}</span></a>",
-                tag_page(base, name),
-                escape(name)
-            )),
+            Entity::Tag(_, name) => html.push_str(&tag_html(base, name)),
         }
         at = range.end;
     }
@@ -198,6 +190,22 @@ pub(super) fn tag_page(base: &Url, name: &str) -> String {
         path.clear().push("tags").push(name);
     }
     url.into()
+}
+
+fn mention_html(page: &str, name: &str) -> String {
+    format!(
+        "<span class=\"h-card\" translate=\"no\"><a href=\"{}\" class=\"u-url mention\">@<span>{}</span></a></span>",
+        escape(page),
+        escape(name)
+    )
+}
+
+fn tag_html(base: &Url, name: &str) -> String {
+    format!(
+        "<a href=\"{}\" class=\"mention hashtag\" rel=\"tag\">#<span>{}</span></a>",
+        tag_page(base, name),
+        escape(name)
+    )
 }
 
 fn link_html(url: &str) -> String {
@@ -221,12 +229,13 @@ fn link_html(url: &str) -> String {
 /// Blank lines part paragraphs, other line ends become `<br />`.
 fn paragraphs(html: &str) -> String {
     let lines = html.replace("\r\n", "\n").replace('\r', "\n");
-    lines
-        .split("\n\n")
-        .map(|paragraph| paragraph.trim_matches('\n'))
-        .filter(|paragraph| !paragraph.is_empty())
-        .map(|paragraph| format!("<p>{}</p>", paragraph.replace('\n', "<br />")))
-        .collect()
+    let mut paragraphs = String::new();
+    for paragraph in lines.split("\n\n").map(|paragraph| paragraph.trim_matches('\n')) {
+        if !paragraph.is_empty() {
+            paragraphs.extend(["<p>", &paragraph.replace('\n', "<br />"), "</p>"]);
+        }
+    }
+    paragraphs
 }
 
 /// Text as HTML.

@@ -3,7 +3,8 @@
 /// What a WebM file says about itself.
 #[derive(Debug, Default)]
 pub(super) struct Film {
-    pub(super) doc_type: String,
+    /// Whether it is WebM, not any other Matroska.
+    pub(super) is_webm: bool,
     pub(super) has_video: bool,
     pub(super) has_sound: bool,
     pub(super) width: u32,
@@ -32,7 +33,7 @@ pub(super) fn read(head: &[u8]) -> Film {
         match id {
             EBML => {
                 let doc_type = find(body, DOC_TYPE).unwrap_or_default();
-                film.doc_type = String::from_utf8_lossy(doc_type).trim_end_matches('\0').to_owned();
+                film.is_webm = doc_type.starts_with(b"webm");
             }
             SEGMENT => read_segment(body, &mut film),
             _ => {}

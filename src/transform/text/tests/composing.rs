@@ -3,7 +3,7 @@
 use super::super::*;
 use super::{code_points, mastodon};
 
-const LINK: &str = "https://video.example/w/9aBcDeFgHiJkLmNoPqRsTu";
+const LINK: &str = "https://video.example.org/w/9aBcDeFgHiJkLmNoPqRsTu";
 
 fn parts<'a>(title: &str, body: &str, tags: &[&str]) -> StatusText<'a> {
     StatusText {
@@ -21,9 +21,16 @@ fn words(n: usize) -> String {
 
 #[test]
 fn a_status_has_title_body_link_and_hashtags() {
-    let fitted = compose(&parts("A walk", "By the sea.\r\n\r\nIn May.", &["#sea", "#PeerTube"]), &mastodon(500)).unwrap();
-    assert_eq!(fitted.text, format!("A walk\n\nBy the sea.\n\nIn May.\n\n{LINK}\n\n#sea #PeerTube"));
-    assert_eq!(fitted.length, 6 + 2 + 20 + 2 + 23 + 2 + 14 + 1);
+    let fitted = compose(
+        &parts("A walk", "By the sea.\r\n\r\nIn May.", &["#sea", "#PeerTube"]),
+        &mastodon(500),
+    )
+    .unwrap();
+    assert_eq!(
+        fitted.text,
+        format!("A walk\n\nBy the sea.\n\nIn May.\n\n{LINK}\n\n#sea #PeerTube")
+    );
+    assert_eq!(fitted.length, 6 + 2 + 20 + 2 + 23 + 2 + 14);
     assert!(!fitted.cut && fitted.dropped_hashtags == 0 && fitted.warning.is_none());
 }
 
@@ -56,12 +63,25 @@ fn text_without_spaces_is_cut_at_a_grapheme() {
 
 #[test]
 fn what_goes_first_is_the_body_then_hashtags_then_the_title() {
-    let parts = parts("A walk by the sea", "Once upon a time", &["#sea", "#walking", "#outdoors"]);
+    let parts = parts(
+        "A walk by the sea",
+        "Once upon a time",
+        &["#sea", "#walking", "#outdoors"],
+    );
     let at = |max: usize| compose(&parts, &mastodon(max)).unwrap();
     let text = |text: &str| text.replace("LINK", LINK);
-    assert_eq!(at(86).text, text("A walk by the sea\n\nOnce upon a time\n\nLINK\n\n#sea #walking #outdoors"));
-    assert_eq!(at(80).text, text("A walk by the sea\n\nOnce upon…\n\nLINK\n\n#sea #walking #outdoors"));
-    assert_eq!((at(70).text, at(70).dropped_hashtags), (text("A walk by the sea\n\nOnce upon…\n\nLINK\n\n#sea #walking"), 1));
+    assert_eq!(
+        at(86).text,
+        text("A walk by the sea\n\nOnce upon a time\n\nLINK\n\n#sea #walking #outdoors")
+    );
+    assert_eq!(
+        at(80).text,
+        text("A walk by the sea\n\nOnce upon…\n\nLINK\n\n#sea #walking #outdoors")
+    );
+    assert_eq!(
+        (at(70).text, at(70).dropped_hashtags),
+        (text("A walk by the sea\n\nOnce upon…\n\nLINK\n\n#sea #walking"), 1)
+    );
     assert_eq!(at(51).text, text("A walk by the sea\n\nOnce…\n\nLINK"));
     assert_eq!(at(48).text, text("A walk by the sea\n\nLINK\n\n#sea"));
     assert_eq!(at(42).text, text("A walk by the sea\n\nLINK"));
@@ -89,7 +109,11 @@ fn hashtags_of_the_text_are_not_repeated_unless_they_were_cut_off() {
     let tags = ["#sea", "#Été", "#new"];
     let whole = compose(&parts("T", "A #sea in #ete", &tags), &mastodon(500)).unwrap();
     assert!(whole.text.ends_with("\n\n#new") && whole.dropped_hashtags == 0);
-    let cut = compose(&parts("T", &format!("A #sea {} #ete", words(100)), &tags), &mastodon(100)).unwrap();
+    let cut = compose(
+        &parts("T", &format!("A #sea {} #ete", words(100)), &tags),
+        &mastodon(100),
+    )
+    .unwrap();
     assert!(cut.text.ends_with("\n\n#Été #new"), "{cut:?}");
 }
 
@@ -103,7 +127,15 @@ fn a_body_that_begins_with_the_title_has_it_once() {
 
 #[test]
 fn a_warning_takes_at_most_half_of_the_room() {
-    let with = |warning: &str, max| compose(&StatusText { warning: Some(warning.to_owned()), ..parts("T", &words(200), &[]) }, &mastodon(max));
+    let with = |warning: &str, max| {
+        compose(
+            &StatusText {
+                warning: Some(warning.to_owned()),
+                ..parts("T", &words(200), &[])
+            },
+            &mastodon(max),
+        )
+    };
     let short = with(" war\nnings ", 500).unwrap();
     assert_eq!(short.warning.as_deref(), Some("war nings"));
     assert!(short.length <= 500 && short.length > 490);
@@ -111,7 +143,10 @@ fn a_warning_takes_at_most_half_of_the_room() {
     assert!(long.cut && long.warning.as_ref().unwrap().ends_with('…') && long.length <= 500 && long.length > 480);
     assert_eq!(with("long warning", 24).unwrap().warning.as_deref(), Some("…"));
     assert_eq!(with("long warning", 23), Err(TooSmall { needed: 24, max: 23 }));
-    let free = StatusText { warning: Some(words(200)), ..parts("T", "b", &[]) };
+    let free = StatusText {
+        warning: Some(words(200)),
+        ..parts("T", "b", &[])
+    };
     assert_eq!(compose(&free, &code_points(500)).unwrap().warning, Some(words(200)));
 }
 
@@ -131,7 +166,13 @@ fn nobody_is_mentioned_by_any_part() {
 
 #[test]
 fn a_description_of_256_kib_is_fitted_quickly() {
-    let bodies = [words(30_000), "動画".repeat(40_000), "a.".repeat(120_000), "https://a.org/x ".repeat(16_000), "@a_b.".repeat(50_000)];
+    let bodies = [
+        words(30_000),
+        "動画".repeat(40_000),
+        "a.".repeat(120_000),
+        "https://a.org/x ".repeat(16_000),
+        "@a_b.".repeat(50_000),
+    ];
     for body in bodies {
         let start = std::time::Instant::now();
         let fitted = compose(&parts("T", &body, &["#a", "#b", "#c"]), &mastodon(500)).unwrap();

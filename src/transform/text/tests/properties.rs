@@ -29,15 +29,23 @@ fn text() -> impl Strategy<Value = String> {
 }
 
 fn rules() -> impl Strategy<Value = TextRules> {
-    (0usize..300, any::<bool>(), prop_oneof![Just(LinkCost::Full), (1usize..40).prop_map(LinkCost::Fixed)], any::<bool>()).prop_map(
-        |(max, graphemes, link, warning_counts)| TextRules {
+    (
+        0usize..300,
+        any::<bool>(),
+        prop_oneof![Just(LinkCost::Full), (1usize..40).prop_map(LinkCost::Fixed)],
+        any::<bool>(),
+    )
+        .prop_map(|(max, graphemes, link, warning_counts)| TextRules {
             max,
-            unit: if graphemes { LengthUnit::Graphemes } else { LengthUnit::CodePoints },
+            unit: if graphemes {
+                LengthUnit::Graphemes
+            } else {
+                LengthUnit::CodePoints
+            },
             link,
             warning_counts,
             alt_max: 1500,
-        },
-    )
+        })
 }
 
 fn addresses(text: &str) -> HashSet<&str> {
@@ -45,14 +53,14 @@ fn addresses(text: &str) -> HashSet<&str> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1500))]
+    #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
     fn a_status_fits_and_nothing_in_it_is_broken(
         title in proptest::option::of(text()), body in text(), warning in proptest::option::of(text()),
         tags in prop::collection::vec("#[a-z]{1,9}", 0..5), rules in rules(),
     ) {
-        let link = "https://video.example/w/9aBcDeFg";
+        let link = "https://video.example.org/w/9aBcDeFg";
         let parts = StatusText { title, body, link, hashtags: tags, warning };
         let result = compose(&parts, &rules);
         prop_assert_eq!(&result, &compose(&parts, &rules));
@@ -81,16 +89,17 @@ proptest! {
         let sources: HashSet<&str> = body.graphemes(true).chain(title.graphemes(true)).collect();
         let ours: HashSet<&str> = link.graphemes(true).chain(parts.hashtags.iter().flat_map(|t| t.graphemes(true))).collect();
         for grapheme in fitted.text.graphemes(true) {
-            let known = sources.contains(grapheme) || ours.contains(grapheme) || matches!(grapheme, "\n" | " " | "…");
-            // What stands before the mark of the cut may lend itself to it.
-            prop_assert!(known || grapheme.ends_with('…'), "{grapheme:?} of {:?} is new", fitted.text);
+            // What stands before the mark of the cut may melt into it.
+            let bare = grapheme.trim_end_matches([' ', '…', '\n']);
+            let known = bare.is_empty() || [grapheme, bare].iter().any(|g| sources.contains(g) || ours.contains(g));
+            prop_assert!(known, "{grapheme:?} of {:?} is new", fitted.text);
         }
     }
 
     #[test]
     fn a_cut_body_fills_the_room_within_a_word(words in prop::collection::vec("[a-zA-Z]{1,12}", 100..150), max in 60usize..300) {
         let body = words.join(" ");
-        let parts = StatusText { title: None, body, link: "https://video.example/w/1", hashtags: vec![], warning: None };
+        let parts = StatusText { title: None, body, link: "https://video.example.org/w/1", hashtags: vec![], warning: None };
         let fitted = compose(&parts, &super::mastodon(max)).unwrap();
         prop_assert!(fitted.cut && fitted.length + 13 >= max, "{} of {max}", fitted.length);
     }

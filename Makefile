@@ -1,0 +1,36 @@
+# Two commands matter to a newcomer: `make demo` and `make test`. Both do their own set-up.
+
+CARGO ?= cargo
+PREFIX ?= $(HOME)/.local
+
+.PHONY: help demo test lint bench install setup
+
+help:
+	@echo "make demo     show tombolo at work on a make-believe Fediverse on this machine"
+	@echo "make test     run all tests (installs snac2 where it may: as root, on Debian 12)"
+	@echo "make lint     formatting and clippy, warnings are errors"
+	@echo "make bench    stream a 1 GiB video through, beside curl"
+	@echo "make install  install the tombolo command into PREFIX ($(PREFIX))"
+
+demo: setup
+	$(CARGO) build --release --locked --features demo
+	./target/release/tombolo demo
+
+test: setup
+	@sh .ci/install-snac.sh || echo "snac is not installed: the tests against it are SKIPPED (in CI they must run)"
+	$(CARGO) test --workspace --locked --features demo
+
+lint: setup
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked --features demo -- --deny warnings
+
+bench: setup
+	$(CARGO) build --release --locked -p tombolo -p tombolo-sandbox
+	bash benches/stream.sh
+
+install: setup
+	$(CARGO) install --locked --path . --root $(PREFIX)
+
+setup:
+	@command -v $(CARGO) > /dev/null || { echo "tombolo needs a Rust toolchain: cargo was not found"; exit 1; }
+	@command -v cc > /dev/null || { echo "tombolo needs a C compiler: cc was not found"; exit 1; }
