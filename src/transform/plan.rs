@@ -106,9 +106,8 @@ pub fn plan(post: &Post, facts: &Facts, limits: &Limits, settings: &Settings) ->
         Markup::Markdown(source) => text::markdown_to_plain(source),
         Markup::Plain(plain) | Markup::Html(plain) => plain.clone(),
     };
-    let written = format!("{} {body}", post.title.as_deref().unwrap_or_default());
     let status = StatusText {
-        hashtags: text::hashtags(&post.tags, &written, settings.hashtags),
+        hashtags: text::hashtags(&post.tags, "", settings.hashtags),
         warning: post.content_warning.clone(),
         title: post.title.clone(),
         body,
