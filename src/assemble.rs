@@ -18,14 +18,29 @@ use crate::sync::{Engine, Leg, Memory, Receiver, Route, Since};
 use crate::transform::Settings;
 
 /// How tombolo introduces itself to servers.
-const USER_AGENT: &str = concat!("tombolo/", env!("CARGO_PKG_VERSION"), " (cross-posting bridge; run by the account's owner)");
+const USER_AGENT: &str = concat!(
+    "tombolo/",
+    env!("CARGO_PKG_VERSION"),
+    " (cross-posting bridge; run by the account's owner)"
+);
 
 /// The client, with the configured networks and origins permitted.
 pub(crate) fn net(config: &Config, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Result<Net, NetError> {
     let configured = config.accounts.values().map(|account| Origin::of(&account.instance));
-    let plain_http: Vec<Origin> = if config.network.allow_http { configured.collect() } else { Vec::new() };
+    let plain_http: Vec<Origin> = if config.network.allow_http {
+        configured.collect()
+    } else {
+        Vec::new()
+    };
     let guard = Guard::new(config.network.allow.clone(), plain_http);
-    Net::new(NetConfig { guard, user_agent: USER_AGENT.to_owned() }, clock, entropy)
+    Net::new(
+        NetConfig {
+            guard,
+            user_agent: USER_AGENT.to_owned(),
+        },
+        clock,
+        entropy,
+    )
 }
 
 /// An engine for these routes of the configuration.
@@ -39,11 +54,17 @@ pub(crate) async fn engine(
     let mut sources = BTreeMap::new();
     let mut destinations = BTreeMap::new();
     for route in routes {
-        if let Some(source) = config.accounts.get(&route.from).and_then(|account| source(account, &net, &cache)) {
+        if let Some(source) = config
+            .accounts
+            .get(&route.from)
+            .and_then(|account| source(account, &net, &cache))
+        {
             sources.insert(route.from.clone(), source);
         }
         for leg in &route.to {
-            let Some(account) = config.accounts.get(&leg.to) else { continue };
+            let Some(account) = config.accounts.get(&leg.to) else {
+                continue;
+            };
             if !destinations.contains_key(&leg.to)
                 && let Some(receiver) = receiver(account, &net, &cache).await
             {
@@ -100,13 +121,22 @@ pub(crate) fn since(since: config::Since) -> Since {
 fn source(account: &Account, net: &Net, cache: &Arc<dyn Cache>) -> Option<Arc<dyn Source>> {
     match account.platform {
         config::Platform::Peertube => {
-            let handle = Handle { name: account.handle.name.clone(), host: account.handle.host.clone() };
+            let handle = Handle {
+                name: account.handle.name.clone(),
+                host: account.handle.host.clone(),
+            };
             let read = match account.read {
                 config::ReadMode::Auto => Read::Auto,
                 config::ReadMode::Outbox => Read::Outbox,
                 config::ReadMode::Api => Read::Api,
             };
-            Some(Arc::new(PeerTube::new(net.clone(), account.instance.clone(), handle, read, cache.clone())))
+            Some(Arc::new(PeerTube::new(
+                net.clone(),
+                account.instance.clone(),
+                handle,
+                read,
+                cache.clone(),
+            )))
         }
         config::Platform::Mastodon | config::Platform::Pixelfed => None,
     }
@@ -125,7 +155,13 @@ async fn receiver(account: &Account, net: &Net, cache: &Arc<dyn Cache>) -> Optio
     let token_print = token.as_ref().map(credentials::print_of).unwrap_or_default();
     let adapter = token
         .map(|token| {
-            let adapter = Mastodon::new(net.clone(), account.instance.clone(), token, cache.clone(), account.settle);
+            let adapter = Mastodon::new(
+                net.clone(),
+                account.instance.clone(),
+                token,
+                cache.clone(),
+                account.settle,
+            );
             Arc::new(adapter) as Arc<dyn Destination>
         })
         .map_err(|why| format!("the token of account {:?} can't be had: {why}", account.name));

@@ -46,7 +46,11 @@ impl Cache for FileCache {
     }
 
     fn put(&self, name: &str, value: &Value, now: DateTime<Utc>) {
-        let kept = Kept { name: name.to_owned(), at: now, value: value.clone() };
+        let kept = Kept {
+            name: name.to_owned(),
+            at: now,
+            value: value.clone(),
+        };
         let path = self.path(name);
         let write = || -> std::io::Result<()> {
             std::fs::create_dir_all(&self.0)?;
@@ -75,8 +79,14 @@ mod tests {
         let cache = FileCache::in_dir(&dir.path().join("cache"));
         let at: DateTime<Utc> = "2026-11-25T10:00:00Z".parse().unwrap();
         cache.put("a", &json!({"x": 1}), at);
-        assert_eq!(cache.get("a", Duration::from_secs(60), at + chrono::TimeDelta::seconds(60)), Some(json!({"x": 1})));
-        assert_eq!(cache.get("a", Duration::from_secs(60), at + chrono::TimeDelta::seconds(61)), None);
+        assert_eq!(
+            cache.get("a", Duration::from_secs(60), at + chrono::TimeDelta::seconds(60)),
+            Some(json!({"x": 1}))
+        );
+        assert_eq!(
+            cache.get("a", Duration::from_secs(60), at + chrono::TimeDelta::seconds(61)),
+            None
+        );
         assert_eq!(cache.get("b", Duration::from_secs(60), at), None);
         cache.forget("a");
         assert_eq!(cache.get("a", Duration::from_secs(60), at), None);

@@ -44,9 +44,20 @@ pub(crate) async fn run(_global: &Global, arguments: &Arguments) -> u8 {
 async fn show(arguments: &Arguments) -> Result<(), String> {
     let work = WorkDir::make().map_err(|e| format!("no directory for it could be made: {e}"))?;
     let config = work.0.join("config.toml");
-    let options = Options { clock: Arc::new(SystemClock), media_polls: 2, video_size_limit: None };
-    let islands = Islands::start(options).await.map_err(|e| format!("the islands could not be started: {e}"))?;
-    islands.toots.faults().next("POST", "/api/v2/media", u32::MAX, tombolo_net::stand_in::Fault::Late(UPLOAD_TIME));
+    let options = Options {
+        clock: Arc::new(SystemClock),
+        media_polls: 2,
+        video_size_limit: None,
+    };
+    let islands = Islands::start(options)
+        .await
+        .map_err(|e| format!("the islands could not be started: {e}"))?;
+    islands.toots.faults().next(
+        "POST",
+        "/api/v2/media",
+        u32::MAX,
+        tombolo_net::stand_in::Fault::Late(UPLOAD_TIME),
+    );
     let [first, second, third, later] = clips();
     let now = Utc::now();
     for (clip, hours) in [(first, 3), (second, 2), (third, 1)] {
@@ -61,18 +72,31 @@ async fn show(arguments: &Arguments) -> Result<(), String> {
         page(&islands),
         config.display()
     ));
-    for line in text.lines().skip_while(|l| !l.starts_with("[routes")).take_while(|l| !l.starts_with("[network")) {
+    for line in text
+        .lines()
+        .skip_while(|l| !l.starts_with("[routes"))
+        .take_while(|l| !l.starts_with("[network"))
+    {
         say(&format!("  {line}"));
     }
-    heading("tombolo sync", "every video becomes a status, with the video itself in it");
+    heading(
+        "tombolo sync",
+        "every video becomes a status, with the video itself in it",
+    );
     expect(&tombolo(&config, &["sync"]).await?, "sync")?;
     heading("tombolo sync", "once more: each post goes out once");
     expect(&tombolo(&config, &["sync"]).await?, "sync")?;
 
-    heading("tombolo run", "the daemon looks every five seconds, and the creator publishes one more video");
+    heading(
+        "tombolo run",
+        "the daemon looks every five seconds, and the creator publishes one more video",
+    );
     let mut daemon = start(&config, &["run"])?;
     let before = islands.tube.arrivals().all().len();
-    wait_for("the daemon's first look", &mut daemon, || islands.tube.arrivals().all().len() > before).await?;
+    wait_for("the daemon's first look", &mut daemon, || {
+        islands.tube.arrivals().all().len() > before
+    })
+    .await?;
     let video = islands.tube.publish(later.as_video());
     say(&format!("  {CREATOR} publishes {}", video.page));
     let copy = wait_for_copy(&islands, &mut daemon, &video.page).await?;
@@ -105,7 +129,10 @@ fn heading(command: &str, what: &str) {
 
 /// Runs this very program, its output going where ours goes.
 async fn tombolo(config: &Path, arguments: &[&str]) -> Result<ExitStatus, String> {
-    start(config, arguments)?.wait().await.map_err(|e| format!("tombolo {} could not be waited for: {e}", arguments.join(" ")))
+    start(config, arguments)?
+        .wait()
+        .await
+        .map_err(|e| format!("tombolo {} could not be waited for: {e}", arguments.join(" ")))
 }
 
 fn start(config: &Path, arguments: &[&str]) -> Result<Child, String> {
@@ -126,7 +153,11 @@ fn start(config: &Path, arguments: &[&str]) -> Result<Child, String> {
 }
 
 fn expect(status: &ExitStatus, what: &str) -> Result<(), String> {
-    if status.success() { Ok(()) } else { Err(format!("tombolo {what} ended with {status}")) }
+    if status.success() {
+        Ok(())
+    } else {
+        Err(format!("tombolo {what} ended with {status}"))
+    }
 }
 
 async fn wait_for(what: &str, daemon: &mut Child, so: impl Fn() -> bool) -> Result<(), String> {
@@ -144,7 +175,13 @@ async fn wait_for(what: &str, daemon: &mut Child, so: impl Fn() -> bool) -> Resu
 }
 
 async fn wait_for_copy(islands: &Islands, daemon: &mut Child, link: &str) -> Result<Posted, String> {
-    let find = || islands.toots.statuses(CREATOR).into_iter().find(|status| status.text.contains(link));
+    let find = || {
+        islands
+            .toots
+            .statuses(CREATOR)
+            .into_iter()
+            .find(|status| status.text.contains(link))
+    };
     wait_for("the new video's copy", daemon, || find().is_some()).await?;
     find().ok_or_else(|| "the new video's copy is gone again".into())
 }
@@ -167,7 +204,12 @@ async fn stop(daemon: &mut Child) -> Result<(), String> {
 fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
     use std::io::Write;
     use std::os::unix::fs::OpenOptionsExt;
-    let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)?;
     file.write_all(text.as_bytes())
 }
 

@@ -105,7 +105,10 @@ enum Command {
 /// Runs the program.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build();
     let code = match runtime {
         Ok(runtime) => {
             let code = runtime.block_on(dispatch(cli));
@@ -145,9 +148,14 @@ pub(crate) fn start_logging(global: &Global, default: tracing::Level) {
         (false, _) => "debug",
     };
     // Other crates speak up only when something is wrong, or when asked by TOMBOLO_LOG.
-    let filter = std::env::var("TOMBOLO_LOG").unwrap_or_else(|_| format!("warn,tombolo={level},tombolo_net={level},tombolo_peertube={level},tombolo_mastodon={level}"));
+    let filter = std::env::var("TOMBOLO_LOG").unwrap_or_else(|_| {
+        format!("warn,tombolo={level},tombolo_net={level},tombolo_peertube={level},tombolo_mastodon={level}")
+    });
     let filter = EnvFilter::try_new(&filter).unwrap_or_else(|_| EnvFilter::new("warn"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()));
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()));
     // A second start (the demo's) changes nothing.
     let _ = match global.log_format {
         LogFormat::Text => builder.with_target(false).try_init(),
@@ -157,7 +165,11 @@ pub(crate) fn start_logging(global: &Global, default: tracing::Level) {
 
 /// Reads the configuration; prints what is wrong with it, all at once.
 pub(crate) fn load(global: &Global, json: bool) -> Result<Config, u8> {
-    let inputs = Inputs { file: global.config.clone(), data_dir: global.data_dir.clone(), ..Inputs::from_process() };
+    let inputs = Inputs {
+        file: global.config.clone(),
+        data_dir: global.data_dir.clone(),
+        ..Inputs::from_process()
+    };
     let check = |text: &str| Schedule::parse(text).map(drop).map_err(|e| e.to_string());
     match config::load(&inputs, check) {
         Ok(loaded) => Ok(loaded.config),
@@ -180,14 +192,22 @@ pub(crate) fn chosen_routes(config: &Config, names: &[String]) -> Result<Vec<Rou
     let routes = assemble::routes(config);
     let known = || routes.iter().map(|r| r.name.as_str()).collect::<Vec<_>>().join(", ");
     if routes.is_empty() {
-        eprintln!("error: no route is configured\n  = help: a route says what goes from where to where; `tombolo example` prints one");
+        eprintln!(
+            "error: no route is configured\n  = help: a route says what goes from where to where; `tombolo example` prints one"
+        );
         return Err(exit::USAGE);
     }
     if let Some(unknown) = names.iter().find(|name| routes.iter().all(|r| r.name != **name)) {
-        eprintln!("error: there is no route named {unknown:?}\n  = help: routes configured: {}", known());
+        eprintln!(
+            "error: there is no route named {unknown:?}\n  = help: routes configured: {}",
+            known()
+        );
         return Err(exit::USAGE);
     }
-    Ok(routes.into_iter().filter(|r| names.is_empty() || names.contains(&r.name)).collect())
+    Ok(routes
+        .into_iter()
+        .filter(|r| names.is_empty() || names.contains(&r.name))
+        .collect())
 }
 
 /// Why the ledger can't be used, as text and exit code.

@@ -24,12 +24,20 @@ pub(crate) struct Form {
 
 impl Form {
     pub(crate) fn of(json: bool, dry_run: bool) -> Self {
-        Self { json, dry_run, live: std::io::stderr().is_terminal() }
+        Self {
+            json,
+            dry_run,
+            live: std::io::stderr().is_terminal(),
+        }
     }
 
     /// On a terminal, bars and tables tell what log lines tell elsewhere.
     pub(crate) fn default_log_level(self) -> tracing::Level {
-        if self.live { tracing::Level::WARN } else { tracing::Level::INFO }
+        if self.live {
+            tracing::Level::WARN
+        } else {
+            tracing::Level::INFO
+        }
     }
 }
 
@@ -49,8 +57,17 @@ pub(crate) struct Console {
 
 impl Console {
     pub(crate) fn new(form: Form, quiet: bool) -> Self {
-        let target = if form.live && !quiet { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-        Self { form, quiet, bars: MultiProgress::with_draw_target(target), lines: Mutex::default() }
+        let target = if form.live && !quiet {
+            ProgressDrawTarget::stderr()
+        } else {
+            ProgressDrawTarget::hidden()
+        };
+        Self {
+            form,
+            quiet,
+            bars: MultiProgress::with_draw_target(target),
+            lines: Mutex::default(),
+        }
     }
 
     /// Says something in passing, on standard error.
@@ -91,11 +108,18 @@ impl Observer for Console {
         if !self.form.live {
             Log.delivery(line);
         }
-        self.lines.lock().unwrap_or_else(PoisonError::into_inner).push(line.clone());
+        self.lines
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(line.clone());
     }
 
     fn trouble(&self, trouble: &Trouble) {
-        let word = if trouble.kind == TroubleKind::SignInNeeded { "sign-in needed" } else { "trouble" };
+        let word = if trouble.kind == TroubleKind::SignInNeeded {
+            "sign-in needed"
+        } else {
+            "trouble"
+        };
         self.bars.suspend(|| eprintln!("{word}: {}", trouble.message));
     }
 
@@ -148,7 +172,9 @@ impl Drop for Bar {
 
 fn table(lines: &[Line]) -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    table
+        .load_preset(presets::UTF8_HORIZONTAL_ONLY)
+        .set_content_arrangement(ContentArrangement::Dynamic);
     if !std::io::stdout().is_terminal() {
         table.set_width(160);
     }
@@ -162,7 +188,11 @@ fn table(lines: &[Line]) -> Table {
             _ => state,
         };
         let mut what = vec![line.post.clone()];
-        what.extend(line.copies.iter().map(|copy| format!("→ {}", copy.url.as_deref().unwrap_or(&copy.uri))));
+        what.extend(
+            line.copies
+                .iter()
+                .map(|copy| format!("→ {}", copy.url.as_deref().unwrap_or(&copy.uri))),
+        );
         what.extend(line.reason.clone());
         let title = shortened(line.title.as_deref().unwrap_or("(no title)"), 60);
         table.add_row([Cell::new(title), Cell::new(&line.to), state, Cell::new(what.join("\n"))]);
@@ -176,11 +206,18 @@ fn closing(summary: &Summary, dry_run: bool) -> String {
         (counts.published, "published"),
         (counts.skipped, "skipped"),
         (counts.held, "held"),
-        (counts.waiting, if dry_run { "would be posted, or wait" } else { "waiting" }),
+        (
+            counts.waiting,
+            if dry_run { "would be posted, or wait" } else { "waiting" },
+        ),
         (counts.failed, "failed"),
         (counts.unknown, "unknown"),
     ];
-    let told: Vec<String> = all.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
+    let told: Vec<String> = all
+        .iter()
+        .filter(|(n, _)| *n > 0)
+        .map(|(n, what)| format!("{n} {what}"))
+        .collect();
     let mut text = match (told.is_empty(), summary.troubles.is_empty()) {
         (true, true) => "nothing new".to_owned(),
         (true, false) => "nothing was posted".to_owned(),
@@ -190,7 +227,10 @@ fn closing(summary: &Summary, dry_run: bool) -> String {
         text.push_str("; stopped before the end");
     }
     if let Some(due) = summary.next_due.filter(|due| due.timestamp() > 0) {
-        text.push_str(&format!("; the next pass goes on, something is due at {}", due.format("%H:%M:%S UTC")));
+        text.push_str(&format!(
+            "; the next pass goes on, something is due at {}",
+            due.format("%H:%M:%S UTC")
+        ));
     }
     text
 }
@@ -198,16 +238,29 @@ fn closing(summary: &Summary, dry_run: bool) -> String {
 /// A dry run's line for people: the text as it would stand there, and what happens to each medium.
 fn shown_plan(line: &Line) -> String {
     let mut text = format!("── {} → {} ({})\n", line.post, line.to, line.route);
-    let parts = line.plan.as_ref().and_then(|plan| plan["parts"].as_array().cloned()).unwrap_or_default();
+    let parts = line
+        .plan
+        .as_ref()
+        .and_then(|plan| plan["parts"].as_array().cloned())
+        .unwrap_or_default();
     if parts.is_empty() {
-        text.push_str(&format!("   {}: {}\n", line.state, line.reason.as_deref().unwrap_or_default()));
+        text.push_str(&format!(
+            "   {}: {}\n",
+            line.state,
+            line.reason.as_deref().unwrap_or_default()
+        ));
     }
     for part in parts {
         let body = part["text"].as_str().unwrap_or_default();
         for row in body.lines() {
             text.push_str(&format!("   │ {row}\n"));
         }
-        text.push_str(&format!("   {} of {} characters, {}", part["length"], part["max"], part["visibility"].as_str().unwrap_or_default()));
+        text.push_str(&format!(
+            "   {} of {} characters, {}",
+            part["length"],
+            part["max"],
+            part["visibility"].as_str().unwrap_or_default()
+        ));
         if let Some(language) = part["language"].as_str() {
             text.push_str(&format!(", language {language}"));
         }
@@ -221,7 +274,10 @@ fn shown_plan(line: &Line) -> String {
         let media = &part["media"];
         let list = |key: &str| media[key].as_array().cloned().unwrap_or_default();
         if let Some(first) = list("rungs").first().and_then(|r| r.as_str()) {
-            text.push_str(&format!("   media: {first}; alt text: {}\n", media["alt"].as_str().unwrap_or_default()));
+            text.push_str(&format!(
+                "   media: {first}; alt text: {}\n",
+                media["alt"].as_str().unwrap_or_default()
+            ));
         }
         for why in list("passed_over") {
             text.push_str(&format!("   not taken: {}\n", why.as_str().unwrap_or_default()));
@@ -233,5 +289,9 @@ fn shown_plan(line: &Line) -> String {
 fn shortened(text: &str, most: usize) -> String {
     let mut characters = text.chars();
     let short: String = characters.by_ref().take(most).collect();
-    if characters.next().is_some() { format!("{short}…") } else { short }
+    if characters.next().is_some() {
+        format!("{short}…")
+    } else {
+        short
+    }
 }

@@ -38,11 +38,18 @@ async fn free(global: &Global, arguments: &Arguments) -> Result<u8, u8> {
     let mut changes = Changes::new();
     let mut freed = 0;
     let all = ledger.all_deliveries().map_err(|e| ledger_refused(&e))?;
-    let wanted = |text: &str| arguments.posts.is_empty() || arguments.posts.iter().any(|post| text.contains(post.as_str()));
+    let wanted =
+        |text: &str| arguments.posts.is_empty() || arguments.posts.iter().any(|post| text.contains(post.as_str()));
     for mut delivery in all {
         let title = delivery.title.clone().unwrap_or_default();
-        let origins: Vec<_> = routes.iter().filter_map(|r| config.accounts.get(&r.from)).map(|a| &a.instance).collect();
-        let of_route = origins.iter().any(|instance| tombolo_model::Origin::of(instance) == delivery.source.0.origin());
+        let origins: Vec<_> = routes
+            .iter()
+            .filter_map(|r| config.accounts.get(&r.from))
+            .map(|a| &a.instance)
+            .collect();
+        let of_route = origins
+            .iter()
+            .any(|instance| tombolo_model::Origin::of(instance) == delivery.source.0.origin());
         let failed = matches!(delivery.state(), StateName::Failed | StateName::Held);
         if !failed || !of_route || !(wanted(delivery.key.post.as_str()) || wanted(&title)) {
             continue;
@@ -54,7 +61,8 @@ async fn free(global: &Global, arguments: &Arguments) -> Result<u8, u8> {
         }
         freed += 1;
         let line = if arguments.json {
-            serde_json::json!({ "post": delivery.key.post, "to": delivery.key.to.to_string(), "title": title }).to_string()
+            serde_json::json!({ "post": delivery.key.post, "to": delivery.key.to.to_string(), "title": title })
+                .to_string()
         } else {
             format!("free again: {title} ({})", delivery.key.post)
         };
@@ -63,7 +71,9 @@ async fn free(global: &Global, arguments: &Arguments) -> Result<u8, u8> {
     }
     ledger.commit(changes).await.map_err(|e| ledger_refused(&e))?;
     if !arguments.json {
-        output::print(&format!("{freed} failed posts are free again; the next pass tries them\n"));
+        output::print(&format!(
+            "{freed} failed posts are free again; the next pass tries them\n"
+        ));
     }
     Ok(exit::DONE)
 }

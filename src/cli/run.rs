@@ -28,12 +28,19 @@ async fn serve(global: &Global) -> Result<u8, u8> {
     let engine = assemble::engine(&config, &routes, ledger, net(&config)?, cache).await;
     let mut timetables = Vec::new();
     for route in routes {
-        let Some(configured) = config.routes.get(&route.name) else { continue };
+        let Some(configured) = config.routes.get(&route.name) else {
+            continue;
+        };
         let schedule = Schedule::parse(&configured.schedule).map_err(|e| {
             eprintln!("error: routes.{}.schedule: {e}", route.name);
             exit::USAGE
         })?;
-        timetables.push(Timetable { route, schedule, zone: config.timezone, jitter: configured.jitter });
+        timetables.push(Timetable {
+            route,
+            schedule,
+            zone: config.timezone,
+            jitter: configured.jitter,
+        });
     }
     let stopping = engine.stopping.clone();
     let work = daemon::run(&engine, &timetables);

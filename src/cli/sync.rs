@@ -55,7 +55,11 @@ async fn pass(global: &Global, arguments: &Arguments, form: Form) -> Result<u8, 
     let config = load(global, arguments.json)?;
     let options = options(arguments, &config)?;
     let routes = chosen_routes(&config, &arguments.routes)?;
-    let command = if arguments.dry_run { "tombolo sync --dry-run" } else { "tombolo sync" };
+    let command = if arguments.dry_run {
+        "tombolo sync --dry-run"
+    } else {
+        "tombolo sync"
+    };
     let ledger = open_ledger(&config, command, arguments.dry_run).await?;
     // A dry run where there is nothing yet leaves nothing behind.
     let cache: Arc<dyn Cache> = if arguments.dry_run && !config.data_dir.exists() {
@@ -110,14 +114,23 @@ fn options(arguments: &Arguments, config: &Config) -> Result<RunOptions, u8> {
         text => config::parse_duration(text)
             .ok_or_else(|| usage("--wait", text, "is not a time; write 30s, 5m or 1h, 0s for not at all"))?,
     };
-    Ok(RunOptions { since, limit: arguments.limit, wait, dry_run: arguments.dry_run })
+    Ok(RunOptions {
+        since,
+        limit: arguments.limit,
+        wait,
+        dry_run: arguments.dry_run,
+    })
 }
 
 /// Opens the ledger; the whole of it is read first, which may take a moment.
 pub(crate) async fn open_ledger(config: &Config, command: &'static str, dry_run: bool) -> Result<Ledger, u8> {
     let dir = config.data_dir.clone();
     let open = tokio::task::spawn_blocking(move || {
-        if dry_run { Ledger::open_for_dry_run(&dir, command) } else { Ledger::open(&dir, command) }
+        if dry_run {
+            Ledger::open_for_dry_run(&dir, command)
+        } else {
+            Ledger::open(&dir, command)
+        }
     });
     match open.await {
         Ok(Ok(ledger)) => Ok(ledger),

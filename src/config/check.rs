@@ -155,14 +155,14 @@ fn refuse_unsupported(
         }
     }
     for route in routes {
-        if let Some((name, path)) = &route.from {
-            if let Some(platform) = platform(name).filter(|platform| !sources.contains(platform)) {
-                let message = format!(
-                    "the route \"{}\" can't read from \"{name}\", a {platform} account",
-                    route.name
-                );
-                refused.push((path.clone(), Wrong::new(message, help.clone())));
-            }
+        if let Some((name, path)) = &route.from
+            && let Some(platform) = platform(name).filter(|platform| !sources.contains(platform))
+        {
+            let message = format!(
+                "the route \"{}\" can't read from \"{name}\", a {platform} account",
+                route.name
+            );
+            refused.push((path.clone(), Wrong::new(message, help.clone())));
         }
         for (name, path) in &route.to {
             if let Some(platform) = platform(name).filter(|platform| !destinations.contains(platform)) {

@@ -252,10 +252,11 @@ fn variables(inputs: &Inputs, file: &Dict, errors: &mut Vec<ConfigError>) -> BTr
                 _ => {}
             }
         }
-        if table == "routes" && path.get(2).is_some_and(|part| part == "on") {
-            if let Some(part) = path.get_mut(3) {
-                spell_as_in(&accounts, part);
-            }
+        if table == "routes"
+            && path.get(2).is_some_and(|part| part == "on")
+            && let Some(part) = path.get_mut(3)
+        {
+            spell_as_in(&accounts, part);
         }
         found.insert(path, name.clone());
     }

@@ -13,8 +13,20 @@ use crate::config::{TokenSource, clean_token, read_token};
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(60);
 /// What a command that fetches a password needs of our environment. Nothing else of it is passed on.
 const PASSED_ON: [&str; 14] = [
-    "PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TERM", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS",
-    "SSH_AUTH_SOCK", "GNUPGHOME", "GPG_TTY", "PASSWORD_STORE_DIR", "CREDENTIALS_DIRECTORY",
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "LANG",
+    "LC_ALL",
+    "TERM",
+    "XDG_RUNTIME_DIR",
+    "DBUS_SESSION_BUS_ADDRESS",
+    "SSH_AUTH_SOCK",
+    "GNUPGHOME",
+    "GPG_TTY",
+    "PASSWORD_STORE_DIR",
+    "CREDENTIALS_DIRECTORY",
 ];
 
 /// Reads a token. The message of an error says what happened and names no secret.
@@ -35,7 +47,9 @@ async fn by_command(argv: &[String]) -> Result<SecretString, String> {
     let Some((program, arguments)) = argv.split_first() else {
         return Err("token_command is empty".into());
     };
-    let environment = PASSED_ON.iter().filter_map(|name| Some((*name, std::env::var_os(name)?)));
+    let environment = PASSED_ON
+        .iter()
+        .filter_map(|name| Some((*name, std::env::var_os(name)?)));
     let child = Command::new(program)
         .args(arguments)
         .env_clear()
@@ -47,12 +61,18 @@ async fn by_command(argv: &[String]) -> Result<SecretString, String> {
         .output();
     let output = tokio::time::timeout(COMMAND_TIMEOUT, child)
         .await
-        .map_err(|_| format!("token_command ({program}) took longer than {} seconds", COMMAND_TIMEOUT.as_secs()))?
+        .map_err(|_| {
+            format!(
+                "token_command ({program}) took longer than {} seconds",
+                COMMAND_TIMEOUT.as_secs()
+            )
+        })?
         .map_err(|e| format!("token_command ({program}) could not be started: {e}"))?;
     if !output.status.success() {
         return Err(format!("token_command ({program}) failed: {}", output.status));
     }
-    let text = String::from_utf8(output.stdout).map_err(|_| format!("token_command ({program}) printed something that is no text"))?;
+    let text = String::from_utf8(output.stdout)
+        .map_err(|_| format!("token_command ({program}) printed something that is no text"))?;
     clean_token(&text).map_err(|why| format!("token_command ({program}): {why}"))
 }
 
@@ -79,9 +99,14 @@ mod tests {
 
     #[tokio::test]
     async fn a_command_sees_only_what_it_needs_of_the_environment() {
-        let token = token(&command(&["sh", "-c", "env | cut -d= -f1 | sort | tr '\\n' ','"])).await.unwrap();
-        let extra: Vec<&str> =
-            token.expose_secret().split(',').filter(|n| !n.is_empty() && !PASSED_ON.contains(n) && !["PWD", "_", "SHLVL", "OLDPWD"].contains(n)).collect();
+        let token = token(&command(&["sh", "-c", "env | cut -d= -f1 | sort | tr '\\n' ','"]))
+            .await
+            .unwrap();
+        let extra: Vec<&str> = token
+            .expose_secret()
+            .split(',')
+            .filter(|n| !n.is_empty() && !PASSED_ON.contains(n) && !["PWD", "_", "SHLVL", "OLDPWD"].contains(n))
+            .collect();
         assert!(extra.is_empty(), "{extra:?}");
     }
 }

@@ -41,7 +41,13 @@ struct Next {
 /// Runs until the engine is told to stop, or the ledger can't be used.
 pub(crate) async fn run(engine: &Engine, timetables: &[Timetable]) -> Result<(), SyncError> {
     let now = engine.clock.now();
-    let mut plan: Vec<Next> = timetables.iter().map(|t| Next { at: first_run(engine, t, now), due: None }).collect();
+    let mut plan: Vec<Next> = timetables
+        .iter()
+        .map(|t| Next {
+            at: first_run(engine, t, now),
+            due: None,
+        })
+        .collect();
     tell_systemd(&[sd_notify::NotifyState::Ready]);
     for (timetable, next) in timetables.iter().zip(&plan) {
         tracing::info!(route = timetable.route.name, schedule = %timetable.schedule, zone = %timetable.zone, next = %shown(next.at), "watching");
@@ -75,7 +81,12 @@ impl Next {
 }
 
 async fn pass(engine: &Engine, route: &Route) -> Result<Summary, SyncError> {
-    let options = RunOptions { since: None, limit: None, wait: PASS_WAIT, dry_run: false };
+    let options = RunOptions {
+        since: None,
+        limit: None,
+        wait: PASS_WAIT,
+        dry_run: false,
+    };
     let summary = engine.run(std::slice::from_ref(route), &options, &Log).await?;
     let counts = summary.counts;
     let quiet = counts == crate::sync::Counts::default() && summary.troubles.is_empty();
@@ -108,12 +119,16 @@ fn first_run(engine: &Engine, timetable: &Timetable, now: DateTime<Utc>) -> Opti
 
 fn next_run(engine: &Engine, timetable: &Timetable, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let tick = timetable.schedule.next_after(after, timetable.zone)?;
-    let jitter = timetable.schedule.jitter(tick, timetable.zone, timetable.jitter, engine.entropy.bits());
+    let jitter = timetable
+        .schedule
+        .jitter(tick, timetable.zone, timetable.jitter, engine.entropy.bits());
     Some(tick + TimeDelta::from_std(jitter).unwrap_or_default())
 }
 
 fn remember_run(engine: &Engine, timetable: &Timetable, at: DateTime<Utc>) {
-    engine.cache.put(&run_name(timetable), &serde_json::to_value(at).unwrap_or_default(), at);
+    engine
+        .cache
+        .put(&run_name(timetable), &serde_json::to_value(at).unwrap_or_default(), at);
 }
 
 fn run_name(timetable: &Timetable) -> String {
@@ -121,7 +136,9 @@ fn run_name(timetable: &Timetable) -> String {
 }
 
 async fn sleep_until(engine: &Engine, at: Option<DateTime<Utc>>, now: DateTime<Utc>) {
-    let longest = at.map_or(LONGEST_SLEEP, |at| (at - now).to_std().unwrap_or_default().min(LONGEST_SLEEP));
+    let longest = at.map_or(LONGEST_SLEEP, |at| {
+        (at - now).to_std().unwrap_or_default().min(LONGEST_SLEEP)
+    });
     // In slices, so that the end is noticed.
     let mut left = longest.max(Duration::from_millis(1));
     while !left.is_zero() && !engine.stopping.load(Ordering::Relaxed) {
@@ -132,7 +149,11 @@ async fn sleep_until(engine: &Engine, at: Option<DateTime<Utc>>, now: DateTime<U
 }
 
 fn status_line(summary: &Summary, next: Option<DateTime<Utc>>) -> String {
-    format!("{} published in the last pass; next pass {}", summary.counts.published, shown(next))
+    format!(
+        "{} published in the last pass; next pass {}",
+        summary.counts.published,
+        shown(next)
+    )
 }
 
 fn shown(at: Option<DateTime<Utc>>) -> String {
@@ -158,7 +179,9 @@ impl Observer for Log {
             StateName::Failed | StateName::Unknown | StateName::Held => {
                 tracing::warn!(route = line.route, post = line.post, title, to = line.to, state = %line.state, copy, reason, "delivery");
             }
-            _ => tracing::info!(route = line.route, post = line.post, title, to = line.to, state = %line.state, copy, reason, "delivery"),
+            _ => {
+                tracing::info!(route = line.route, post = line.post, title, to = line.to, state = %line.state, copy, reason, "delivery");
+            }
         }
     }
 

@@ -35,14 +35,32 @@ pub struct Changes(Batch);
 impl Ledger {
     /// Opens the ledger in the data directory, for this process alone. `command` is what a second process is told of the first.
     pub fn open(data_dir: &Path, command: &str) -> Result<Self, StoreError> {
-        let store = Store::open(data_dir, &Options { command, schema: SCHEMA })?;
-        Ok(Self { store: Arc::new(store), dir: data_dir.to_owned() })
+        let store = Store::open(
+            data_dir,
+            &Options {
+                command,
+                schema: SCHEMA,
+            },
+        )?;
+        Ok(Self {
+            store: Arc::new(store),
+            dir: data_dir.to_owned(),
+        })
     }
 
     /// Opens it for a dry run: changes stay in memory.
     pub fn open_for_dry_run(data_dir: &Path, command: &str) -> Result<Self, StoreError> {
-        let store = Store::open_overlay(data_dir, &Options { command, schema: SCHEMA })?;
-        Ok(Self { store: Arc::new(store), dir: data_dir.to_owned() })
+        let store = Store::open_overlay(
+            data_dir,
+            &Options {
+                command,
+                schema: SCHEMA,
+            },
+        )?;
+        Ok(Self {
+            store: Arc::new(store),
+            dir: data_dir.to_owned(),
+        })
     }
 
     /// How many changes have been written since the ledger was made.
@@ -58,7 +76,12 @@ impl Ledger {
         let store = self.store.clone();
         let done = tokio::task::spawn_blocking(move || store.commit(changes.0)).await;
         // A commit that panicked may have been kept or not: the store refuses every later one.
-        done.unwrap_or_else(|panic| Err(StoreError::Unwritten { what: panic.to_string(), dir: self.dir.clone() }))
+        done.unwrap_or_else(|panic| {
+            Err(StoreError::Unwritten {
+                what: panic.to_string(),
+                dir: self.dir.clone(),
+            })
+        })
     }
 
     /// How far a reader has read a source.
@@ -108,12 +131,17 @@ impl Ledger {
     }
 
     fn read<T: DeserializeOwned>(&self, tree: Tree, key: &[u8]) -> Result<Option<T>, StoreError> {
-        self.store.get(tree, key)?.map(|value| self.decode(tree, &value)).transpose()
+        self.store
+            .get(tree, key)?
+            .map(|value| self.decode(tree, &value))
+            .transpose()
     }
 
     fn decode<T: DeserializeOwned>(&self, tree: Tree, value: &[u8]) -> Result<T, StoreError> {
-        serde_json::from_slice(value)
-            .map_err(|e| StoreError::Unreadable { what: format!("tree {}: {e}", tree.name()), dir: self.dir.clone() })
+        serde_json::from_slice(value).map_err(|e| StoreError::Unreadable {
+            what: format!("tree {}: {e}", tree.name()),
+            dir: self.dir.clone(),
+        })
     }
 }
 

@@ -267,8 +267,16 @@ impl Delivery {
             Stage::Waiting(_) => StateName::Waiting,
             Stage::InParts => {
                 let states = || self.parts.iter().map(Part::state_name);
-                let worst = [StateName::Failed, StateName::Unknown, StateName::Publishing, StateName::Waiting];
-                worst.into_iter().find(|w| states().any(|s| s == *w)).unwrap_or(StateName::Published)
+                let worst = [
+                    StateName::Failed,
+                    StateName::Unknown,
+                    StateName::Publishing,
+                    StateName::Waiting,
+                ];
+                worst
+                    .into_iter()
+                    .find(|w| states().any(|s| s == *w))
+                    .unwrap_or(StateName::Published)
             }
         }
     }
@@ -328,7 +336,10 @@ impl Delivery {
 
     /// Whether nothing more is to be done for it by itself.
     pub fn is_settled(&self) -> bool {
-        matches!(self.state(), StateName::Skipped | StateName::Held | StateName::Published | StateName::Failed)
+        matches!(
+            self.state(),
+            StateName::Skipped | StateName::Held | StateName::Published | StateName::Failed
+        )
     }
 
     /// When something can next be done for it; `None` when it is settled.

@@ -7,8 +7,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use tombolo_model::{
-    Checkpoint, CheckpointError, Clock, Destination, DestinationError, Draft, Fetched, Idempotency, IdempotencyKey, Limits,
-    MediaBody, MediaDraft, MediaError, Post, PublishOutcome, PublishProgress, Readiness, SourceError, Step,
+    Checkpoint, CheckpointError, Clock, Destination, DestinationError, Draft, Fetched, Idempotency, IdempotencyKey,
+    Limits, MediaBody, MediaDraft, MediaError, Post, PublishOutcome, PublishProgress, Readiness, SourceError, Step,
 };
 
 use super::files::{MemoryFile, RemoteFile, extension, picture};
@@ -60,7 +60,13 @@ impl Run<'_> {
             Readiness::Failed(what) => {
                 // Looked at now and then: the creator may repair it at the source.
                 let not_before = engine.clock.now() + TimeDelta::hours(1);
-                return wait(engine, candidate, format!("{what}; it is carried once that is repaired"), not_before).await;
+                return wait(
+                    engine,
+                    candidate,
+                    format!("{what}; it is carried once that is repaired"),
+                    not_before,
+                )
+                .await;
             }
         }
         let limits = match destination.limits().await {
@@ -78,7 +84,9 @@ impl Run<'_> {
         let Some(part) = parts.into_iter().next() else {
             return skip(engine, candidate, "there is nothing in it to carry".into(), false).await;
         };
-        let meter = self.observer.progress(post.title.as_deref().unwrap_or(post.id.as_str()));
+        let meter = self
+            .observer
+            .progress(post.title.as_deref().unwrap_or(post.id.as_str()));
         publish(engine, destination, candidate, &part, &limits, meter.as_ref()).await
     }
 }
@@ -87,11 +95,19 @@ impl Run<'_> {
 async fn inspect(engine: &Engine, post: &Post) -> Facts {
     const MOST: usize = 8;
     let mut facts = Facts::default();
-    let unknown = post.media.iter().flat_map(|m| &m.renditions).filter(|r| r.bytes.is_none()).take(MOST);
+    let unknown = post
+        .media
+        .iter()
+        .flat_map(|m| &m.renditions)
+        .filter(|r| r.bytes.is_none())
+        .take(MOST);
     for rendition in unknown {
         if let Ok((status, headers)) = engine.net.head(&rendition.url).await
             && status.is_success()
-            && let Some(bytes) = headers.get("content-length").and_then(|v| v.to_str().ok()).and_then(|v| v.parse().ok())
+            && let Some(bytes) = headers
+                .get("content-length")
+                .and_then(|v| v.to_str().ok())
+                .and_then(|v| v.parse().ok())
         {
             facts.sizes.insert(rendition.url.clone(), bytes);
         }
@@ -115,7 +131,13 @@ async fn publish(
             .media
             .as_ref()
             .filter(|media| !matches!(media.rungs.first(), Some(Rung::AsItIs(_))) && !media.passed_over.is_empty())
-            .map(|media| format!("{}, because {}", media.rungs[0].describe(), media.passed_over.join("; ")));
+            .map(|media| {
+                format!(
+                    "{}, because {}",
+                    media.rungs[0].describe(),
+                    media.passed_over.join("; ")
+                )
+            });
     }
     let draft = match prepare(engine, &candidate.delivery, planned, &part, limits).await {
         Ok(draft) => draft,
@@ -150,7 +172,11 @@ fn begun_part(
 ) -> Part {
     let mut part = delivery.parts.first().cloned().unwrap_or_else(|| Part {
         state: PartState::Waiting {
-            waiting: Waiting { reason: String::new(), not_before: now, times: 0 },
+            waiting: Waiting {
+                reason: String::new(),
+                not_before: now,
+                times: 0,
+            },
             progress: PublishProgress::default(),
         },
         key: IdempotencyKey::from_random(engine.entropy.key()),
@@ -201,8 +227,11 @@ async fn prepare(
                     let bytes = t.bytes.len() as u64;
                     bytes < limits.media.image_bytes && file.saturating_add(bytes) < room
                 });
-                let body: Arc<dyn MediaBody> =
-                    Arc::new(RemoteFile { net: engine.net.clone(), url: rendition.url.clone(), below: room });
+                let body: Arc<dyn MediaBody> = Arc::new(RemoteFile {
+                    net: engine.net.clone(),
+                    url: rendition.url.clone(),
+                    below: room,
+                });
                 media.push(MediaDraft {
                     file_name: name(extension(&rendition.media_type)),
                     media_type: rendition.media_type.clone(),
@@ -214,7 +243,9 @@ async fn prepare(
             Rung::Thumbnail(url) => {
                 let picture = picture(&engine.net, url).await?;
                 if !limits.media.takes(&picture.media_type) || picture.bytes.len() as u64 >= limits.media.image_bytes {
-                    return Err(MediaError::Unusable("the thumbnail is not a picture that the destination takes".into()));
+                    return Err(MediaError::Unusable(
+                        "the thumbnail is not a picture that the destination takes".into(),
+                    ));
                 }
                 media.push(MediaDraft {
                     file_name: name(extension(&picture.media_type)),
@@ -246,23 +277,41 @@ async fn settle(
     rungs: &[Rung],
 ) -> Result<Advance, SyncError> {
     let now = engine.clock.now();
-    let Some(mut part) = candidate.delivery.parts.first().cloned() else { return Ok(Advance::Rest) };
-    let waiting = |part: &Part, reason: String, until: DateTime<Utc>, progress: Option<PublishProgress>| PartState::Waiting {
-        waiting: Waiting { reason, not_before: until, times: 0 },
-        progress: progress.unwrap_or_else(|| part.progress()),
+    let Some(mut part) = candidate.delivery.parts.first().cloned() else {
+        return Ok(Advance::Rest);
     };
+    let waiting =
+        |part: &Part, reason: String, until: DateTime<Utc>, progress: Option<PublishProgress>| PartState::Waiting {
+            waiting: Waiting {
+                reason,
+                not_before: until,
+                times: 0,
+            },
+            progress: progress.unwrap_or_else(|| part.progress()),
+        };
     let advance = match outcome {
         PublishOutcome::Published(copy) => {
-            part.state = PartState::Published { copy, more: Vec::new(), at: now };
+            part.state = PartState::Published {
+                copy,
+                more: Vec::new(),
+                at: now,
+            };
             Advance::Rest
         }
         PublishOutcome::Rejected { reason } => {
             part.state = PartState::Failed { reason };
             Advance::Rest
         }
-        PublishOutcome::MediaRejected { reason, .. } => return next_rung(engine, candidate, part, &reason, rungs).await,
-        PublishOutcome::MediaUnavailable { reason, moved: true, .. } => return moved(engine, candidate, part, &reason, rungs).await,
-        PublishOutcome::MediaUnavailable { reason, moved: false, .. } | PublishOutcome::TryLater { reason } => {
+        PublishOutcome::MediaRejected { reason, .. } => {
+            return next_rung(engine, candidate, part, &reason, rungs).await;
+        }
+        PublishOutcome::MediaUnavailable {
+            reason, moved: true, ..
+        } => return moved(engine, candidate, part, &reason, rungs).await,
+        PublishOutcome::MediaUnavailable {
+            reason, moved: false, ..
+        }
+        | PublishOutcome::TryLater { reason } => {
             return put_off(engine, candidate, part, reason, rungs).await;
         }
         PublishOutcome::Throttled { until, reason } => {
@@ -270,7 +319,12 @@ async fn settle(
             Advance::Blocked(until, reason)
         }
         PublishOutcome::InWork { until, progress } => {
-            part.state = waiting(&part, "the destination is still processing the file".into(), until, Some(progress));
+            part.state = waiting(
+                &part,
+                "the destination is still processing the file".into(),
+                until,
+                Some(progress),
+            );
             Advance::Rest
         }
         PublishOutcome::AuthLost { reason } => {
@@ -309,14 +363,23 @@ async fn next_rung(
     let now = engine.clock.now();
     let here = rungs.get(part.rung).map(Rung::describe).unwrap_or_default();
     let Some(next) = rungs.get(part.rung + 1) else {
-        part.state = PartState::Failed { reason: format!("{here}: {reason}") };
+        part.state = PartState::Failed {
+            reason: format!("{here}: {reason}"),
+        };
         note_part(engine, candidate, part).await?;
         return Ok(Advance::Rest);
     };
-    part.rung_reason = Some(format!("{}, because {here} was not possible: {reason}", next.describe()));
+    part.rung_reason = Some(format!(
+        "{}, because {here} was not possible: {reason}",
+        next.describe()
+    ));
     part.rung += 1;
     part.state = PartState::Waiting {
-        waiting: Waiting { reason: reason.to_owned(), not_before: now, times: 0 },
+        waiting: Waiting {
+            reason: reason.to_owned(),
+            not_before: now,
+            times: 0,
+        },
         progress: PublishProgress::default(),
     };
     note_part(engine, candidate, part).await?;
@@ -335,7 +398,12 @@ async fn moved(
     if candidate.moves > MOVES {
         return put_off(engine, candidate, part, reason.to_owned(), rungs).await;
     }
-    note_part(engine, candidate, waiting_part(part, reason.to_owned(), engine.clock.now(), 0)).await?;
+    note_part(
+        engine,
+        candidate,
+        waiting_part(part, reason.to_owned(), engine.clock.now(), 0),
+    )
+    .await?;
     Ok(Advance::Again)
 }
 
@@ -358,7 +426,14 @@ async fn put_off(
 
 fn waiting_part(mut part: Part, reason: String, until: DateTime<Utc>, times: u32) -> Part {
     let progress = part.progress();
-    part.state = PartState::Waiting { waiting: Waiting { reason, not_before: until, times }, progress };
+    part.state = PartState::Waiting {
+        waiting: Waiting {
+            reason,
+            not_before: until,
+            times,
+        },
+        progress,
+    };
     part
 }
 
@@ -378,7 +453,12 @@ async fn note(engine: &Engine, delivery: &Delivery) -> Result<(), SyncError> {
     Ok(engine.ledger.commit(changes).await?)
 }
 
-async fn skip(engine: &Engine, candidate: &mut Candidate, reason: String, until_listed: bool) -> Result<Advance, SyncError> {
+async fn skip(
+    engine: &Engine,
+    candidate: &mut Candidate,
+    reason: String,
+    until_listed: bool,
+) -> Result<Advance, SyncError> {
     candidate.delivery.parts.clear();
     candidate.delivery.stage = Stage::Skipped(Skip { reason, until_listed });
     note(engine, &candidate.delivery).await?;
@@ -386,13 +466,22 @@ async fn skip(engine: &Engine, candidate: &mut Candidate, reason: String, until_
 }
 
 /// Waits without a part, or with the part's own progress kept.
-async fn wait(engine: &Engine, candidate: &mut Candidate, reason: String, not_before: DateTime<Utc>) -> Result<Advance, SyncError> {
+async fn wait(
+    engine: &Engine,
+    candidate: &mut Candidate,
+    reason: String,
+    not_before: DateTime<Utc>,
+) -> Result<Advance, SyncError> {
     let times = candidate.tries + 1;
     if let Some(part) = candidate.delivery.parts.first().cloned() {
         note_part(engine, candidate, waiting_part(part, reason, not_before, times)).await?;
     } else {
         candidate.tries = times;
-        candidate.delivery.stage = Stage::Waiting(Waiting { reason, not_before, times });
+        candidate.delivery.stage = Stage::Waiting(Waiting {
+            reason,
+            not_before,
+            times,
+        });
         note(engine, &candidate.delivery).await?;
     }
     Ok(Advance::Rest)
@@ -450,7 +539,14 @@ fn digest(draft: &Draft) -> String {
     use std::fmt::Write;
     let mut hash = Sha256::new();
     let files: Vec<&str> = draft.media.iter().map(|m| m.file_name.as_str()).collect();
-    let meant = json!([draft.text, draft.content_warning, draft.sensitive, draft.language, draft.visibility, files]);
+    let meant = json!([
+        draft.text,
+        draft.content_warning,
+        draft.sensitive,
+        draft.language,
+        draft.visibility,
+        files
+    ]);
     hash.update(meant.to_string());
     hash.finalize().iter().fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
@@ -476,7 +572,11 @@ impl Checkpoint for Noter<'_> {
                 part.posted_since.get_or_insert(now);
                 part.posts = part.posts.saturating_add(1);
             }
-            part.state = PartState::Publishing(Publishing { step, since: now, progress: progress.clone() });
+            part.state = PartState::Publishing(Publishing {
+                step,
+                since: now,
+                progress: progress.clone(),
+            });
         }
         let mut changes = Changes::new();
         changes.put_delivery(self.delivery);

@@ -39,7 +39,9 @@ impl MediaBody for RemoteFile {
         match file.bytes {
             None => unusable("has no announced size"),
             Some(0) => unusable("is empty"),
-            Some(bytes) if bytes >= self.below => unusable("is larger than announced, and too large for the destination"),
+            Some(bytes) if bytes >= self.below => {
+                unusable("is larger than announced, and too large for the destination")
+            }
             Some(bytes) => Ok((bytes, file.stream)),
         }
     }
@@ -59,15 +61,28 @@ impl MediaBody for MemoryFile {
 
 /// Reads a still picture.
 pub(crate) async fn picture(net: &Net, url: &Url) -> Result<Thumbnail, MediaError> {
-    let get = Get { accept: "image/*", family: "media", max_bytes: MAX_PICTURE, ..Get::json(url.clone()) };
+    let get = Get {
+        accept: "image/*",
+        family: "media",
+        max_bytes: MAX_PICTURE,
+        ..Get::json(url.clone())
+    };
     let answer = net.get(&get).await.map_err(|e| match e {
         NetError::Transient(message) => MediaError::Transient(message),
         other => MediaError::Unusable(other.to_string()),
     })?;
-    match (answer.status.as_u16(), answer.media_type().filter(|kind| kind.starts_with("image/"))) {
-        (200, Some(media_type)) if !answer.body.is_empty() => Ok(Thumbnail { media_type, bytes: answer.body }),
+    match (
+        answer.status.as_u16(),
+        answer.media_type().filter(|kind| kind.starts_with("image/")),
+    ) {
+        (200, Some(media_type)) if !answer.body.is_empty() => Ok(Thumbnail {
+            media_type,
+            bytes: answer.body,
+        }),
         (404 | 410, _) => Err(MediaError::Gone(url.to_string())),
-        (status, _) => Err(MediaError::Unusable(format!("the thumbnail at {url} is no picture (status {status})"))),
+        (status, _) => Err(MediaError::Unusable(format!(
+            "the thumbnail at {url} is no picture (status {status})"
+        ))),
     }
 }
 

@@ -82,19 +82,34 @@ pub(crate) async fn read(
     if scanned || matches!(&seen, Poll::Seen(listing) if listing.complete) {
         memory.scanned.insert(id.clone(), now);
     }
-    let Poll::Seen(listing) = seen else { return Ok((id, Opened::new())) };
+    let Poll::Seen(listing) = seen else {
+        return Ok((id, Opened::new()));
+    };
 
     let mut changes = Changes::new();
     note_posts(ledger, &mut changes, &id, &listing, now)?;
     let first_contacts: HashSet<&DestinationId> = unmet.iter().map(|t| &t.id).collect();
     for target in &unmet {
         let left_alone = first_contact(ledger, &mut changes, source, &id, target, &listing, now).await?;
-        changes.put_contact(&id, &target.id, &Contact { at: now, reader: reader.name.clone() });
-        observer.note(&target.route, &first_contact_note(&reader.name, &reader.why, listing.sightings.len(), left_alone));
+        changes.put_contact(
+            &id,
+            &target.id,
+            &Contact {
+                at: now,
+                reader: reader.name.clone(),
+            },
+        );
+        observer.note(
+            &target.route,
+            &first_contact_note(&reader.name, &reader.why, listing.sightings.len(), left_alone),
+        );
     }
     let mut opened = Opened::new();
     let mut met: HashSet<&DestinationId> = HashSet::new();
-    for target in targets.iter().filter(|t| !first_contacts.contains(&t.id) && met.insert(&t.id)) {
+    for target in targets
+        .iter()
+        .filter(|t| !first_contacts.contains(&t.id) && met.insert(&t.id))
+    {
         for sighting in &listing.sightings {
             opened.extend(note_sighting(ledger, &mut changes, &id, target, sighting, now)?);
         }
@@ -102,7 +117,15 @@ pub(crate) async fn read(
     if let Some(since) = open {
         let mut met: HashSet<&DestinationId> = HashSet::new();
         for target in targets.iter().filter(|t| met.insert(&t.id)) {
-            opened.extend(open_baseline(ledger, &id, target, &listing, since, now, first_contacts.contains(&target.id))?);
+            opened.extend(open_baseline(
+                ledger,
+                &id,
+                target,
+                &listing,
+                since,
+                now,
+                first_contacts.contains(&target.id),
+            )?);
         }
     }
     // Without news the reader's place is kept in memory only.
@@ -161,7 +184,10 @@ async fn first_contact(
     by_date.sort_by_key(|s| std::cmp::Reverse(s.published));
     let mut left_alone = 0;
     for (place, sighting) in by_date.into_iter().enumerate() {
-        let key = DeliveryKey { post: sighting.id.clone(), to: target.id.clone() };
+        let key = DeliveryKey {
+            post: sighting.id.clone(),
+            to: target.id.clone(),
+        };
         if ledger.delivery(&key)?.is_some() || is_copy(ledger, sighting)? {
             continue;
         }
@@ -189,7 +215,9 @@ fn first_contact_note(reader: &str, why: &str, listed: usize, left_alone: usize)
     if left_alone > 0 {
         let _ = std::fmt::Write::write_fmt(
             &mut note,
-            format_args!("; {left_alone} of them stay as they are, from now on new ones are carried (--since opens older ones)"),
+            format_args!(
+                "; {left_alone} of them stay as they are, from now on new ones are carried (--since opens older ones)"
+            ),
         );
     }
     note
@@ -204,12 +232,18 @@ fn note_sighting(
     sighting: &Sighting,
     now: DateTime<Utc>,
 ) -> Result<Option<Delivery>, ReadError> {
-    let key = DeliveryKey { post: sighting.id.clone(), to: target.id.clone() };
+    let key = DeliveryKey {
+        post: sighting.id.clone(),
+        to: target.id.clone(),
+    };
     match ledger.delivery(&key)? {
         None if !ledger.in_baseline(&key)? && !is_copy(ledger, sighting)? => {
             changes.put_delivery(&Delivery::seen(key, &seen_post(source, sighting, now), false));
         }
-        Some(mut delivery) if matches!(&delivery.stage, Stage::Skipped(skip) if skip.until_listed) && sighting.ready != Some(false) => {
+        Some(mut delivery)
+            if matches!(&delivery.stage, Stage::Skipped(skip) if skip.until_listed)
+                && sighting.ready != Some(false) =>
+        {
             delivery.stage = Stage::Seen;
             return Ok(Some(delivery));
         }
@@ -229,7 +263,10 @@ fn open_baseline(
 ) -> Result<Opened, ReadError> {
     let mut opened = Opened::new();
     for sighting in listing.sightings.iter().filter(|s| since.leaves_out(s.published)) {
-        let key = DeliveryKey { post: sighting.id.clone(), to: target.id.clone() };
+        let key = DeliveryKey {
+            post: sighting.id.clone(),
+            to: target.id.clone(),
+        };
         let baselined = ledger.in_baseline(&key)? || first_contact;
         if baselined && ledger.delivery(&key)?.is_none() && !is_copy(ledger, sighting)? {
             opened.push(Delivery::seen(key, &seen_post(source, sighting, now), true));

@@ -17,7 +17,8 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::Mutex;
 use tombolo_model::{
-    Cache, Clock, Destination, DestinationError, DestinationId, Entropy, Origin, Platform, Source, SourceError, SourceId,
+    Cache, Clock, Destination, DestinationError, DestinationId, Entropy, Origin, Platform, Source, SourceError,
+    SourceId,
 };
 use tombolo_net::Net;
 use url::Url;
@@ -212,7 +213,7 @@ impl Engine {
         };
         run.meet_destinations().await?;
         let opened = run.read_sources().await?;
-        let candidates = run.candidates(opened)?;
+        let candidates = run.candidates(&opened)?;
         run.work(candidates).await?;
         Ok(run.summary)
     }
@@ -224,7 +225,11 @@ impl Engine {
 
 impl Run<'_> {
     fn trouble(&mut self, account: &str, kind: TroubleKind, message: String) {
-        let trouble = Trouble { account: account.to_owned(), kind, message };
+        let trouble = Trouble {
+            account: account.to_owned(),
+            kind,
+            message,
+        };
         if !self.summary.troubles.contains(&trouble) {
             self.observer.trouble(&trouble);
             self.summary.troubles.push(trouble);
@@ -238,8 +243,13 @@ impl Run<'_> {
         let mut names: Vec<&str> = names.into_iter().collect();
         names.sort_unstable();
         for name in names {
-            let Some(receiver) = self.engine.destinations.get(name) else { continue };
-            let cached = self.engine.cache.get(&identity_name(receiver), IDENTITY_AGE, self.engine.clock.now());
+            let Some(receiver) = self.engine.destinations.get(name) else {
+                continue;
+            };
+            let cached = self
+                .engine
+                .cache
+                .get(&identity_name(receiver), IDENTITY_AGE, self.engine.clock.now());
             if let Some(account) = cached.as_ref().and_then(|v| v.as_str()) {
                 let id = destination_id(receiver, account.to_owned());
                 self.standing.insert(id.clone(), Standing::Known);
@@ -254,7 +264,9 @@ impl Run<'_> {
 
     /// Asks a destination whose token it is. `None`: nothing can be published there now, and the account's trouble is noted.
     async fn verify(&mut self, name: &str) -> Result<Option<DestinationId>, SyncError> {
-        let Some(receiver) = self.engine.destinations.get(name) else { return Ok(None) };
+        let Some(receiver) = self.engine.destinations.get(name) else {
+            return Ok(None);
+        };
         let adapter = match &receiver.adapter {
             Ok(adapter) => adapter,
             Err(why) => {
@@ -269,7 +281,9 @@ impl Run<'_> {
                 }
                 let id = destination_id(receiver, identity.account.clone());
                 let value = serde_json::Value::String(identity.account);
-                self.engine.cache.put(&identity_name(receiver), &value, self.engine.clock.now());
+                self.engine
+                    .cache
+                    .put(&identity_name(receiver), &value, self.engine.clock.now());
                 Ok(Some(id))
             }
             Ok(identity) => {
@@ -295,7 +309,9 @@ impl Run<'_> {
         names.dedup();
         let mut opened = Vec::new();
         for name in names {
-            let Some(source) = self.engine.sources.get(name) else { continue };
+            let Some(source) = self.engine.sources.get(name) else {
+                continue;
+            };
             self.summary.sources.0 += 1;
             let targets: Vec<Target> = routes
                 .iter()
@@ -303,7 +319,11 @@ impl Run<'_> {
                 .flat_map(|r| r.to.iter().map(move |leg| (r, leg)))
                 .filter_map(|(route, leg)| {
                     let id = self.ids.get(&leg.to)?.clone();
-                    Some(Target { route: route.name.clone(), id, since: leg.since })
+                    Some(Target {
+                        route: route.name.clone(),
+                        id,
+                        since: leg.since,
+                    })
                 })
                 .collect();
             let mut memory = self.engine.memory.lock().await;
@@ -340,12 +360,14 @@ impl Run<'_> {
     }
 
     /// What there is to do: unresolved deliveries first, then the oldest post first.
-    fn candidates(&mut self, opened: Vec<Delivery>) -> Result<Vec<Candidate>, SyncError> {
+    fn candidates(&mut self, opened: &[Delivery]) -> Result<Vec<Candidate>, SyncError> {
         let routes = self.routes;
         let mut candidates = Vec::new();
         let mut taken = HashSet::new();
         for (route_place, route) in routes.iter().enumerate() {
-            let Some(source) = self.sources.get(&route.from) else { continue };
+            let Some(source) = self.sources.get(&route.from) else {
+                continue;
+            };
             for (leg_place, leg) in route.to.iter().enumerate() {
                 let Some(id) = self.ids.get(&leg.to) else { continue };
                 let noted = self.engine.ledger.deliveries_to(id)?;
@@ -354,14 +376,22 @@ impl Run<'_> {
                 for delivery in open.chain(fresh).filter(|d| d.source == *source) {
                     if taken.insert(delivery.key.clone()) {
                         let tries = delivery.times_put_off();
-                        candidates.push(Candidate { delivery, route: route_place, leg: leg_place, moves: 0, tries });
+                        candidates.push(Candidate {
+                            delivery,
+                            route: route_place,
+                            leg: leg_place,
+                            moves: 0,
+                            tries,
+                        });
                     }
                 }
             }
         }
         candidates.sort_by(|a, b| {
             let order = |c: &Candidate| (!c.delivery.is_unresolved(), c.delivery.published);
-            order(a).cmp(&order(b)).then_with(|| a.delivery.key.cmp(&b.delivery.key))
+            order(a)
+                .cmp(&order(b))
+                .then_with(|| a.delivery.key.cmp(&b.delivery.key))
         });
         Ok(candidates)
     }
@@ -422,7 +452,9 @@ impl Run<'_> {
     fn first_due(&self, candidates: &[Candidate], now: DateTime<Utc>) -> (usize, DateTime<Utc>) {
         let dues = candidates.iter().map(|c| self.due(c, now)).enumerate();
         // What is due already keeps its order.
-        dues.map(|(place, due)| (place, due.max(now))).min_by_key(|(place, due)| (*due, *place)).unwrap_or((0, now))
+        dues.map(|(place, due)| (place, due.max(now)))
+            .min_by_key(|(place, due)| (*due, *place))
+            .unwrap_or((0, now))
     }
 
     fn due(&self, candidate: &Candidate, now: DateTime<Utc>) -> DateTime<Utc> {
@@ -444,11 +476,16 @@ impl Run<'_> {
         }
         let (all, old) = self.made;
         match self.options.limit {
-            Some(limit) => (all >= limit).then(|| format!("the limit of this run ({limit}) is reached; the next run goes on")),
+            Some(limit) => {
+                (all >= limit).then(|| format!("the limit of this run ({limit}) is reached; the next run goes on"))
+            }
             None => {
                 let leg = &self.routes[candidate.route].to[candidate.leg];
                 (candidate.delivery.backfill && old >= leg.backfill_per_run).then(|| {
-                    format!("old posts go out {} a run; the next run goes on, or give --limit", leg.backfill_per_run)
+                    format!(
+                        "old posts go out {} a run; the next run goes on, or give --limit",
+                        leg.backfill_per_run
+                    )
                 })
             }
         }
@@ -464,7 +501,12 @@ impl Run<'_> {
 
     fn line(&self, candidate: &Candidate) -> Line {
         let route = &self.routes[candidate.route];
-        Line::of(&candidate.delivery, &route.name, &route.from, &route.to[candidate.leg].to)
+        Line::of(
+            &candidate.delivery,
+            &route.name,
+            &route.from,
+            &route.to[candidate.leg].to,
+        )
     }
 
     fn report(&mut self, candidate: &Candidate) {
@@ -499,12 +541,18 @@ impl Run<'_> {
                 }
                 None => {
                     // An instance that can't be reached may come back while we wait; a lost token doesn't.
-                    let signed_out =
-                        self.summary.troubles.iter().any(|t| t.account == name && t.kind == TroubleKind::SignInNeeded);
+                    let signed_out = self
+                        .summary
+                        .troubles
+                        .iter()
+                        .any(|t| t.account == name && t.kind == TroubleKind::SignInNeeded);
                     let standing = if signed_out {
                         Standing::Lost
                     } else {
-                        Standing::Blocked(self.engine.clock.now() + BREATHER, "the instance can't be reached".into())
+                        Standing::Blocked(
+                            self.engine.clock.now() + BREATHER,
+                            "the instance can't be reached".into(),
+                        )
                     };
                     self.standing.insert(to, standing);
                     return Ok(());
@@ -528,9 +576,12 @@ impl Run<'_> {
                     break;
                 }
                 Advance::AuthLost(reason) => {
-                    let message = format!("{name:?} needs a new sign-in: {reason}. Its deliveries keep their states until then");
+                    let message =
+                        format!("{name:?} needs a new sign-in: {reason}. Its deliveries keep their states until then");
                     self.trouble(&name, TroubleKind::SignInNeeded, message);
-                    self.engine.cache.forget(&identity_name(&self.engine.destinations[&name]));
+                    self.engine
+                        .cache
+                        .forget(&identity_name(&self.engine.destinations[&name]));
                     self.standing.insert(to, Standing::Lost);
                     break;
                 }
@@ -546,22 +597,39 @@ impl Run<'_> {
 }
 
 fn identity_name(receiver: &Receiver) -> String {
-    format!("identity {} {} {} {}", receiver.platform, Origin::of(&receiver.instance), receiver.username, receiver.token_print)
+    format!(
+        "identity {} {} {} {}",
+        receiver.platform,
+        Origin::of(&receiver.instance),
+        receiver.username,
+        receiver.token_print
+    )
 }
 
 fn destination_id(receiver: &Receiver, account: String) -> DestinationId {
-    DestinationId { platform: receiver.platform, origin: Origin::of(&receiver.instance), account }
+    DestinationId {
+        platform: receiver.platform,
+        origin: Origin::of(&receiver.instance),
+        account,
+    }
 }
 
 fn destination_trouble(name: &str, instance: &Url, error: &DestinationError) -> (TroubleKind, String) {
     match error {
         DestinationError::AuthLost(why) => (
             TroubleKind::SignInNeeded,
-            format!("account {name:?} needs a new sign-in at {instance}: {why}. Put a working token into its token setting"),
+            format!(
+                "account {name:?} needs a new sign-in at {instance}: {why}. Put a working token into its token setting"
+            ),
         ),
-        DestinationError::Transient(why) => (TroubleKind::Unreachable, format!("account {name:?}: {why}. It is tried again in the next run")),
+        DestinationError::Transient(why) => (
+            TroubleKind::Unreachable,
+            format!("account {name:?}: {why}. It is tried again in the next run"),
+        ),
         DestinationError::Throttled { .. } => (TroubleKind::Unreachable, format!("account {name:?}: {error}")),
-        DestinationError::Malformed(_) | DestinationError::Refused(_) => (TroubleKind::Unusable, format!("account {name:?}: {error}")),
+        DestinationError::Malformed(_) | DestinationError::Refused(_) => {
+            (TroubleKind::Unusable, format!("account {name:?}: {error}"))
+        }
     }
 }
 

@@ -22,7 +22,9 @@ pub(super) async fn reconcile(
     candidate: &mut Candidate,
 ) -> Result<Advance, SyncError> {
     let delivery = &mut candidate.delivery;
-    let Some(part) = delivery.parts.iter_mut().find(|part| part.is_unresolved()) else { return Ok(Advance::Rest) };
+    let Some(part) = delivery.parts.iter_mut().find(|part| part.is_unresolved()) else {
+        return Ok(Advance::Rest);
+    };
     let now = engine.clock.now();
     let (progress, unresolved) = match &part.state {
         PartState::Unknown(unresolved) => (unresolved.progress.clone(), unresolved.clone()),
@@ -41,7 +43,10 @@ pub(super) async fn reconcile(
     let mut marker = part.marker.clone();
     marker.media_ids = progress.uploaded.iter().map(|media| media.id.clone()).collect();
     let since = part.posted_since.unwrap_or(unresolved.since);
-    let found = match destination.find(&delivery.key.to.account, &marker, Window { since }).await {
+    let found = match destination
+        .find(&delivery.key.to.account, &marker, Window { since })
+        .await
+    {
         Ok(found) => found,
         Err(DestinationError::AuthLost(reason)) => return Ok(Advance::AuthLost(reason)),
         Err(DestinationError::Throttled { what, until }) => return Ok(Advance::Blocked(until, what)),
@@ -59,8 +64,16 @@ pub(super) async fn reconcile(
             }
             let mut own = own.into_iter();
             match own.next() {
-                Some(copy) => PartState::Published { copy, more: own.collect(), at: now },
-                None => blind(unresolved, "copies were found, but all of them belong to other posts", now),
+                Some(copy) => PartState::Published {
+                    copy,
+                    more: own.collect(),
+                    at: now,
+                },
+                None => blind(
+                    unresolved,
+                    "copies were found, but all of them belong to other posts",
+                    now,
+                ),
             }
         }
         Found::CannotSee(why) => blind(unresolved, &why, now),
@@ -69,7 +82,10 @@ pub(super) async fn reconcile(
             PartState::Waiting { waiting, progress } if part.posts > 1 => {
                 let pause = pause(part.posts, engine.entropy.fraction());
                 let not_before = now + TimeDelta::from_std(pause).unwrap_or_default();
-                PartState::Waiting { waiting: Waiting { not_before, ..waiting }, progress }
+                PartState::Waiting {
+                    waiting: Waiting { not_before, ..waiting },
+                    progress,
+                }
             }
             state => state,
         },
@@ -97,10 +113,21 @@ fn absent(unresolved: Unresolved, settle: std::time::Duration, now: DateTime<Utc
     let first = unresolved.absent_since.unwrap_or(now);
     let second_look = (unresolved.since + settle).max(first + settle.min(BETWEEN_LOOKS));
     if unresolved.absent_since.is_some() && now >= second_look {
-        let waiting = Waiting { reason: "it was not published after all".into(), not_before: now, times: 0 };
-        return PartState::Waiting { waiting, progress: unresolved.progress };
+        let waiting = Waiting {
+            reason: "it was not published after all".into(),
+            not_before: now,
+            times: 0,
+        };
+        return PartState::Waiting {
+            waiting,
+            progress: unresolved.progress,
+        };
     }
-    PartState::Unknown(Unresolved { absent_since: Some(first), next_look: second_look, ..unresolved })
+    PartState::Unknown(Unresolved {
+        absent_since: Some(first),
+        next_look: second_look,
+        ..unresolved
+    })
 }
 
 #[cfg(test)]

@@ -47,7 +47,11 @@ pub struct CopyRef {
 
 impl From<&Copy> for CopyRef {
     fn from(copy: &Copy) -> Self {
-        Self { id: copy.id.clone(), uri: copy.uri.clone(), url: copy.url.clone() }
+        Self {
+            id: copy.id.clone(),
+            uri: copy.uri.clone(),
+            url: copy.url.clone(),
+        }
     }
 }
 
@@ -142,7 +146,9 @@ impl Summary {
         match self {
             _ if self.interrupted => 130,
             _ if self.troubles.iter().any(|t| t.kind == TroubleKind::SignInNeeded) => 4,
-            Self { sources: (wanted, 0), .. } if *wanted > 0 && counts.published == 0 => 1,
+            Self {
+                sources: (wanted, 0), ..
+            } if *wanted > 0 && counts.published == 0 => 1,
             _ if open > 0 || !self.troubles.is_empty() => 3,
             _ => 0,
         }
@@ -169,17 +175,70 @@ mod tests {
     use super::*;
 
     fn summary(counts: Counts) -> Summary {
-        Summary { counts, sources: (1, 1), ..Summary::default() }
+        Summary {
+            counts,
+            sources: (1, 1),
+            ..Summary::default()
+        }
     }
 
     #[test]
     fn exit_codes_say_what_remains() {
-        assert_eq!(summary(Counts { published: 3, skipped: 1, ..Counts::default() }).exit_code(), 0);
-        assert_eq!(summary(Counts { published: 3, waiting: 1, ..Counts::default() }).exit_code(), 3);
-        assert_eq!(summary(Counts { unknown: 1, ..Counts::default() }).exit_code(), 3);
-        assert_eq!(Summary { sources: (1, 0), ..Summary::default() }.exit_code(), 1);
-        let trouble = Trouble { account: "a".into(), kind: TroubleKind::SignInNeeded, message: String::new() };
-        assert_eq!(Summary { troubles: vec![trouble], sources: (1, 1), ..Summary::default() }.exit_code(), 4);
-        assert_eq!(Summary { interrupted: true, ..Summary::default() }.exit_code(), 130);
+        assert_eq!(
+            summary(Counts {
+                published: 3,
+                skipped: 1,
+                ..Counts::default()
+            })
+            .exit_code(),
+            0
+        );
+        assert_eq!(
+            summary(Counts {
+                published: 3,
+                waiting: 1,
+                ..Counts::default()
+            })
+            .exit_code(),
+            3
+        );
+        assert_eq!(
+            summary(Counts {
+                unknown: 1,
+                ..Counts::default()
+            })
+            .exit_code(),
+            3
+        );
+        assert_eq!(
+            Summary {
+                sources: (1, 0),
+                ..Summary::default()
+            }
+            .exit_code(),
+            1
+        );
+        let trouble = Trouble {
+            account: "a".into(),
+            kind: TroubleKind::SignInNeeded,
+            message: String::new(),
+        };
+        assert_eq!(
+            Summary {
+                troubles: vec![trouble],
+                sources: (1, 1),
+                ..Summary::default()
+            }
+            .exit_code(),
+            4
+        );
+        assert_eq!(
+            Summary {
+                interrupted: true,
+                ..Summary::default()
+            }
+            .exit_code(),
+            130
+        );
     }
 }

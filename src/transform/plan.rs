@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tombolo_model::{
-    Limits, Markup, Marker, Media, MediaKind, MediaLimits, Packaging, Post, PostKind, Rendition, Visibility,
+    Limits, Marker, Markup, Media, MediaKind, MediaLimits, Packaging, Post, PostKind, Rendition, Visibility,
 };
 use url::Url;
 
@@ -98,7 +98,9 @@ pub fn plan(post: &Post, facts: &Facts, limits: &Limits, settings: &Settings) ->
     match post.visibility {
         Visibility::Private => return Plan::Skip("it is not public".into()),
         Visibility::Unlisted if !settings.include_unlisted => {
-            return Plan::Skip("it is unlisted, and the route carries public posts only (include_unlisted = false)".into());
+            return Plan::Skip(
+                "it is unlisted, and the route carries public posts only (include_unlisted = false)".into(),
+            );
         }
         Visibility::Public | Visibility::Unlisted => {}
     }
@@ -117,10 +119,19 @@ pub fn plan(post: &Post, facts: &Facts, limits: &Limits, settings: &Settings) ->
         Ok(fitted) => fitted,
         Err(e) => return Plan::Skip(e.to_string()),
     };
-    let mut links: BTreeSet<String> = post.aliases.iter().filter(|alias| alias.starts_with("http")).cloned().collect();
+    let mut links: BTreeSet<String> = post
+        .aliases
+        .iter()
+        .filter(|alias| alias.starts_with("http"))
+        .cloned()
+        .collect();
     // As it stands in the text.
     links.insert(text::neutralise_mentions(post.link.as_str()));
-    let marker = Marker { links, opening: opening(&fitted.text), media_ids: Vec::new() };
+    let marker = Marker {
+        links,
+        opening: opening(&fitted.text),
+        media_ids: Vec::new(),
+    };
     Plan::Parts(vec![PartPlan {
         sensitive: post.sensitive,
         language: post.language.as_deref().and_then(text::language),
@@ -134,7 +145,11 @@ pub fn plan(post: &Post, facts: &Facts, limits: &Limits, settings: &Settings) ->
 
 /// The first letters and digits of a text: what is left of it in any server's rendering.
 pub fn opening(text: &str) -> String {
-    text.chars().filter(|c| c.is_alphanumeric()).take(OPENING).flat_map(char::to_lowercase).collect()
+    text.chars()
+        .filter(|c| c.is_alphanumeric())
+        .take(OPENING)
+        .flat_map(char::to_lowercase)
+        .collect()
 }
 
 fn plan_media(post: &Post, media: &Media, facts: &Facts, limits: &Limits) -> MediaPlan {
@@ -145,14 +160,17 @@ fn plan_media(post: &Post, media: &Media, facts: &Facts, limits: &Limits) -> Med
     } else if !post.downloads_allowed {
         passed_over.push("the creator has disabled downloads at the source".to_owned());
     } else if media.kind == MediaKind::Video {
-        let separate_audio = media.renditions.iter().any(|r| r.has_audio == Some(true) && r.has_video == Some(false));
+        let separate_audio = media
+            .renditions
+            .iter()
+            .any(|r| r.has_audio == Some(true) && r.has_video == Some(false));
         for rendition in media.renditions.iter().filter(|r| r.has_video != Some(false)) {
             match unfit(rendition, separate_audio, facts, &limits.media) {
                 None => fitting.push(rendition),
                 Some(why) => passed_over.push(format!("{} {why}", describe(rendition))),
             }
         }
-        fitting.sort_by(|a, b| rank(b).cmp(&rank(a)));
+        fitting.sort_by_key(|rendition| std::cmp::Reverse(rank(rendition)));
         if media.renditions.is_empty() {
             passed_over.push("the source offers no file".to_owned());
         }
@@ -170,7 +188,12 @@ fn plan_media(post: &Post, media: &Media, facts: &Facts, limits: &Limits) -> Med
         Some(alt) => alt.chars().take(limits.text.alt_max).collect(),
         None => text::alt_text(post.title.as_deref().unwrap_or_default(), limits.text.alt_max),
     };
-    MediaPlan { alt, thumbnail: media.thumbnail.clone(), rungs, passed_over }
+    MediaPlan {
+        alt,
+        thumbnail: media.thumbnail.clone(),
+        rungs,
+        passed_over,
+    }
 }
 
 /// Why the destination can't take this file; `None` when it can.
@@ -179,15 +202,26 @@ fn unfit(rendition: &Rendition, separate_audio: bool, facts: &Facts, limits: &Me
         return Some("has its sound in another file".into());
     }
     if !limits.takes(&rendition.media_type) {
-        return Some(format!("is {}, which the destination doesn't take", rendition.media_type));
+        return Some(format!(
+            "is {}, which the destination doesn't take",
+            rendition.media_type
+        ));
     }
-    let Some(bytes) = size(rendition, facts) else { return Some("has an unknown size".into()) };
+    let Some(bytes) = size(rendition, facts) else {
+        return Some("has an unknown size".into());
+    };
     if bytes.saturating_add(MULTIPART_FRAME) >= limits.video_bytes {
-        return Some(format!("is not smaller than the destination's {}", human_bytes(limits.video_bytes)));
+        return Some(format!(
+            "is not smaller than the destination's {}",
+            human_bytes(limits.video_bytes)
+        ));
     }
     let pixels = u64::from(rendition.width.unwrap_or(0)) * u64::from(rendition.height.unwrap_or(0));
     if pixels > limits.video_pixels {
-        return Some(format!("has more pixels than the destination's {}", limits.video_pixels));
+        return Some(format!(
+            "has more pixels than the destination's {}",
+            limits.video_pixels
+        ));
     }
     // The server rounds the frame rate down before it compares (contract mastodon §4.1).
     #[allow(clippy::cast_precision_loss)] // a frame rate
@@ -208,7 +242,12 @@ fn rank(rendition: &Rendition) -> (u64, bool, u32, u64) {
     let frames = rendition.fps.unwrap_or(0.0) as u32;
     // Where the width isn't known, a usual shape is assumed.
     let pixels = if pixels == 0 { height * height * 16 / 9 } else { pixels };
-    (pixels, rendition.packaging == Packaging::File, frames, rendition.bytes.unwrap_or(0))
+    (
+        pixels,
+        rendition.packaging == Packaging::File,
+        frames,
+        rendition.bytes.unwrap_or(0),
+    )
 }
 
 fn describe(rendition: &Rendition) -> String {

@@ -13,7 +13,10 @@ use crate::snac::{self, Snac};
 async fn a_snac(dir: &std::path::Path) -> Option<Snac> {
     let snac = snac::start(dir).await;
     if snac.is_none() {
-        assert!(std::env::var_os("CI").is_none(), "snac is not installed, and in CI it must be");
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "snac is not installed, and in CI it must be"
+        );
         eprintln!("SKIPPED: snac is not installed (Debian bookworm-backports has snac2)");
     }
     snac
@@ -30,9 +33,15 @@ async fn each_has_its_own(snac: &Snac, tube: &PeerTube, videos: &[Published]) {
         assert!(text.starts_with(&format!("Video {number:03}\n")), "{text}");
         assert!(text.contains(&format!("This is video {number:03}.")), "{text}");
         assert!(text.contains("#PeerTube") && text.contains("#sea"), "{text}");
-        let url = own[0]["media_attachments"][0]["url"].as_str().unwrap_or_else(|| panic!("no media: {}", own[0]));
+        let url = own[0]["media_attachments"][0]["url"]
+            .as_str()
+            .unwrap_or_else(|| panic!("no media: {}", own[0]));
         let sent = std::fs::read(snac.media_path(url)).expect("the media is there");
-        assert_eq!(sha256(&sent), tube.files(&published.uuid)[0].body.sha256(), "video {number} has other bytes");
+        assert_eq!(
+            sha256(&sent),
+            tube.files(&published.uuid)[0].body.sha256(),
+            "video {number} has other bytes"
+        );
     }
     assert_eq!(statuses.len(), videos.len());
 }
@@ -59,8 +68,20 @@ async fn sixty_public_videos_arrive_once_by_every_reader_and_handle() {
         let Some(snac) = a_snac(dir.path()).await else { return };
         let tombolo = Tombolo::configured(&config(&tube, handle, read, &snac));
         let first = tombolo.sync(&["--since", "beginning", "--limit", "100"]).await;
-        assert_eq!((first.code, first.count("published")), (0, 60), "{}{}", first.stdout, first.stderr);
-        assert_eq!(tombolo.sync(&["--since", "beginning", "--limit", "100"]).await.count("published"), 0);
+        assert_eq!(
+            (first.code, first.count("published")),
+            (0, 60),
+            "{}{}",
+            first.stdout,
+            first.stderr
+        );
+        assert_eq!(
+            tombolo
+                .sync(&["--since", "beginning", "--limit", "100"])
+                .await
+                .count("published"),
+            0
+        );
         each_has_its_own(&snac, &tube, &videos).await;
         // The other reader and the other handle post nothing twice.
         let other = if read == "api" { "outbox" } else { "api" };

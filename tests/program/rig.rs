@@ -31,7 +31,9 @@ pub struct Pass {
 
 impl Pass {
     pub fn count(&self, state: &str) -> u64 {
-        self.summary[state].as_u64().unwrap_or_else(|| panic!("no summary: {}{}", self.stdout, self.stderr))
+        self.summary[state]
+            .as_u64()
+            .unwrap_or_else(|| panic!("no summary: {}{}", self.stdout, self.stderr))
     }
 }
 
@@ -63,15 +65,24 @@ impl Tombolo {
 
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tombolo"));
-        command.arg("--config").arg(&self.config).args(arguments).env_remove("TOMBOLO_LOG");
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .arg("--config")
+            .arg(&self.config)
+            .args(arguments)
+            .env_remove("TOMBOLO_LOG");
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         command
     }
 
     /// Runs to the end, without blocking the servers of this test.
     pub async fn run(&self, arguments: &[&str]) -> Output {
         let mut command = self.command(arguments);
-        tokio::task::spawn_blocking(move || command.output().expect("the program starts")).await.expect("it ends")
+        tokio::task::spawn_blocking(move || command.output().expect("the program starts"))
+            .await
+            .expect("it ends")
     }
 
     /// `sync --json` with these arguments.
@@ -80,10 +91,21 @@ impl Tombolo {
         let output = self.run(&all).await;
         let stdout = String::from_utf8(output.stdout).expect("text");
         let stderr = String::from_utf8(output.stderr).expect("text");
-        let mut lines: Vec<Value> =
-            stdout.lines().map(|l| serde_json::from_str(l).unwrap_or_else(|e| panic!("{e}: {l:?}"))).collect();
-        let summary = lines.iter().position(|l| l.get("summary").is_some()).map(|at| lines.remove(at)["summary"].clone());
-        Pass { code: output.status.code().unwrap_or(-1), lines, summary: summary.unwrap_or(Value::Null), stdout, stderr }
+        let mut lines: Vec<Value> = stdout
+            .lines()
+            .map(|l| serde_json::from_str(l).unwrap_or_else(|e| panic!("{e}: {l:?}")))
+            .collect();
+        let summary = lines
+            .iter()
+            .position(|l| l.get("summary").is_some())
+            .map(|at| lines.remove(at)["summary"].clone());
+        Pass {
+            code: output.status.code().unwrap_or(-1),
+            lines,
+            summary: summary.unwrap_or(Value::Null),
+            stdout,
+            stderr,
+        }
     }
 
     /// Begins, and leaves it running.
@@ -126,13 +148,17 @@ to = ["toots"]
 
 /// A PeerTube on the machine's clock.
 pub async fn peertube() -> PeerTube {
-    PeerTube::start(Options::new(Arc::new(SystemClock))).await.expect("the stand-in starts")
+    PeerTube::start(Options::new(Arc::new(SystemClock)))
+        .await
+        .expect("the stand-in starts")
 }
 
 /// A video with a description, tags and a small file of its own.
 pub fn video(number: usize) -> NewVideo {
     NewVideo::titled(&format!("Video {number:03}"))
-        .description(&format!("This is **video** {number:03}.\r\n\r\nMore at https://example.org/{number:03}."))
+        .description(&format!(
+            "This is **video** {number:03}.\r\n\r\nMore at https://example.org/{number:03}."
+        ))
         .tags(&["Peer Tube", "sea"])
         .web([VideoFile::sized(640, 360).bytes(20_000 + number as u64)])
 }

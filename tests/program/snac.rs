@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use serde_json::{json, Value};
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -60,7 +60,7 @@ pub async fn start(dir: &Path) -> Option<Snac> {
     } else {
         (
             old_token(&data),
-            read_json(&settings)["port"].as_u64().expect("port") as u16,
+            u16::try_from(read_json(&settings)["port"].as_u64().expect("port")).expect("a port"),
         )
     };
 
@@ -148,7 +148,7 @@ impl Snac {
         let dir = self.data.join("user").join(USER).join("static");
         let names = fs::read_dir(dir)
             .expect("static")
-            .filter_map(|e| e.ok())
+            .filter_map(Result::ok)
             .map(|e| e.file_name());
         names.filter(|n| !n.to_string_lossy().ends_with(".txt")).count()
     }
@@ -185,7 +185,7 @@ impl Snac {
 
     /// Starts the process and returns when it answers as this instance, to this token.
     async fn launch(&mut self) -> Result<(), Down> {
-        let log_from = fs::metadata(self.log_path()).map(|m| m.len()).unwrap_or(0) as usize;
+        let log_from = fs::metadata(self.log_path()).map_or(0, |m| usize::try_from(m.len()).expect("a small log"));
         let log = fs::OpenOptions::new()
             .create(true)
             .append(true)
@@ -224,11 +224,11 @@ impl Snac {
             }
             // Only this instance knows this token: whoever else sits on the port can't say 200.
             let path = "/api/v1/accounts/verify_credentials";
-            if let Ok((200, body)) = self.get(path, "application/json").await {
-                if let Ok(account) = serde_json::from_slice::<Value>(&body) {
-                    self.account_id = text(&account, "id").to_owned();
-                    return Ok(());
-                }
+            if let Ok((200, body)) = self.get(path, "application/json").await
+                && let Ok(account) = serde_json::from_slice::<Value>(&body)
+            {
+                text(&account, "id").clone_into(&mut self.account_id);
+                return Ok(());
             }
             if since.elapsed() > READY_WITHIN {
                 return Err(Down::NotReady);

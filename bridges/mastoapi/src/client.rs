@@ -170,7 +170,9 @@ impl Client {
     /// Where the account's listing can't be paged (snac gives its newest 256 whatever is asked), the home timeline is walked
     /// instead, which holds the account's own statuses too.
     pub async fn own_statuses_since(&self, account: &str, since: DateTime<Utc>) -> Result<Paged, DestinationError> {
-        let own = self.walk(&["api", "v1", "accounts", account, "statuses"], account, since).await?;
+        let own = self
+            .walk(&["api", "v1", "accounts", account, "statuses"], account, since)
+            .await?;
         if own.reached {
             return Ok(own);
         }
@@ -183,7 +185,10 @@ impl Client {
                 statuses.push(status);
             }
         }
-        Ok(Paged { statuses, reached: home.reached })
+        Ok(Paged {
+            statuses,
+            reached: home.reached,
+        })
     }
 
     async fn walk(&self, path: &[&str], account: &str, since: DateTime<Utc>) -> Result<Paged, DestinationError> {
@@ -193,25 +198,40 @@ impl Client {
             query.extend(max_id.take().map(|id| ("max_id", id)));
             let value = self.read(path, &query).await?;
             let Some(items) = value.as_array() else {
-                return Err(DestinationError::Malformed(format!("{} didn't answer with a list of statuses", self.instance)));
+                return Err(DestinationError::Malformed(format!(
+                    "{} didn't answer with a list of statuses",
+                    self.instance
+                )));
             };
             let page: Vec<Status> = items.iter().filter_map(parse_status).collect();
             let Some(last) = page.last().map(|s| s.id.clone()) else {
-                return Ok(Paged { statuses, reached: true });
+                return Ok(Paged {
+                    statuses,
+                    reached: true,
+                });
             };
             let older = page.iter().any(|s| s.created_at.is_some_and(|at| at < since));
             let fresh: Vec<Status> = page.into_iter().filter(|s| seen.insert(s.id.clone())).collect();
             if fresh.is_empty() {
                 // The parameter changes nothing here: what is beyond this page can't be seen.
-                return Ok(Paged { statuses, reached: false });
+                return Ok(Paged {
+                    statuses,
+                    reached: false,
+                });
             }
             statuses.extend(fresh.into_iter().filter_map(|s| own_status(s, account)));
             if older {
-                return Ok(Paged { statuses, reached: true });
+                return Ok(Paged {
+                    statuses,
+                    reached: true,
+                });
             }
             max_id = Some(last);
         }
-        Ok(Paged { statuses, reached: false })
+        Ok(Paged {
+            statuses,
+            reached: false,
+        })
     }
 
     async fn read(&self, path: &[&str], query: &[(&str, String)]) -> Result<Value, Refusal> {
@@ -236,7 +256,10 @@ impl Client {
                 "{} shows a web page instead of its API; the token may have expired",
                 self.instance
             )))),
-            401 | 403 => Err(Refusal::Other(DestinationError::AuthLost(error_text(status, &answer.body)))),
+            401 | 403 => Err(Refusal::Other(DestinationError::AuthLost(error_text(
+                status,
+                &answer.body,
+            )))),
             300..=399 => Err(Refusal::Other(DestinationError::Malformed(format!(
                 "{} redirects its API elsewhere; set instance to the address it redirects to",
                 self.instance
@@ -282,7 +305,11 @@ fn own_status(status: Status, account: &str) -> Option<Status> {
         Some(inner) => *inner,
         None => status,
     };
-    status.author.as_deref().is_none_or(|author| author == account).then_some(status)
+    status
+        .author
+        .as_deref()
+        .is_none_or(|author| author == account)
+        .then_some(status)
 }
 
 fn is_json(answer: &Answer) -> bool {

@@ -65,9 +65,16 @@ pub fn parse_status(value: &Value) -> Option<Status> {
         text: text("text").filter(|text| !text.is_empty()),
         visibility: text("visibility"),
         sensitive: value.get("sensitive").and_then(bool_of),
-        author: value.get("account").and_then(|account| account.get("id")).and_then(string_of),
+        author: value
+            .get("account")
+            .and_then(|account| account.get("id"))
+            .and_then(string_of),
         // A boost isn't boosted again: one level is all there is.
-        boosted: value.get("reblog").filter(|b| b.get("reblog").is_none_or(Value::is_null)).and_then(parse_status).map(Box::new),
+        boosted: value
+            .get("reblog")
+            .filter(|b| b.get("reblog").is_none_or(Value::is_null))
+            .and_then(parse_status)
+            .map(Box::new),
         media: as_array(value.get("media_attachments").unwrap_or(&Value::Null))
             .iter()
             .filter_map(parse_media)

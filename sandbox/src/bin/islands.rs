@@ -14,15 +14,22 @@ use tombolo_sandbox::{Islands, Options};
 #[tokio::main]
 async fn main() -> std::io::Result<()> {
     let bytes: u64 = std::env::args().nth(1).and_then(|n| n.parse().ok()).unwrap_or(1 << 20);
-    let options = Options { clock: Arc::new(SystemClock), media_polls: 0, video_size_limit: Some(1 << 40) };
+    let options = Options {
+        clock: Arc::new(SystemClock),
+        media_polls: 0,
+        video_size_limit: Some(1 << 40),
+    };
     let islands = Islands::start(options).await?;
-    let video = islands.tube.publish(NewVideo::titled("Large").web([VideoFile::sized(1920, 1080).bytes(bytes)]));
+    let video = islands
+        .tube
+        .publish(NewVideo::titled("Large").web([VideoFile::sized(1920, 1080).bytes(bytes)]));
     // What curl puts here is read and forgotten.
     let put = axum::routing::put(async |body: axum::body::Body| {
         let mut data = body.into_data_stream();
         while let Some(Ok(_)) = data.next().await {}
     });
-    let sink = tombolo_net::stand_in::serve(0, Arc::new(SystemClock), |_| axum::Router::new().route("/sink", put)).await?;
+    let sink =
+        tombolo_net::stand_in::serve(0, Arc::new(SystemClock), |_| axum::Router::new().route("/sink", put)).await?;
     let data_dir = std::env::args().nth(2).unwrap_or_else(|| "data".into());
     let addresses = serde_json::json!({
         "file": islands.tube.files(&video.uuid)[0].url,
