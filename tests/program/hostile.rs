@@ -11,7 +11,7 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::Request;
 use axum::http::{Method, Response};
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 use tombolo_model::SystemClock;
 use tombolo_net::stand_in::{Arrivals, Server, serve};
@@ -28,7 +28,6 @@ type Answerer = Arc<dyn Fn(&Ask) -> Reply + Send + Sync>;
 /// A request, as far as an answer may depend on it.
 #[derive(Clone, Debug)]
 pub struct Ask {
-    pub method: Method,
     pub path: String,
     pub query: String,
 }
@@ -37,7 +36,10 @@ impl Ask {
     /// A number in the query; 0 where there is none.
     pub fn number(&self, name: &str) -> usize {
         let pairs = self.query.split('&').filter_map(|pair| pair.split_once('='));
-        pairs.filter(|(key, _)| *key == name).find_map(|(_, value)| value.parse().ok()).unwrap_or(0)
+        pairs
+            .filter(|(key, _)| *key == name)
+            .find_map(|(_, value)| value.parse().ok())
+            .unwrap_or(0)
     }
 }
 
@@ -97,7 +99,6 @@ impl Hostile {
             let base = base.as_str().trim_end_matches('/').to_owned();
             Router::new().fallback(move |request: Request| {
                 let ask = Ask {
-                    method: request.method().clone(),
                     path: request.uri().path().to_owned(),
                     query: request.uri().query().unwrap_or_default().to_owned(),
                 };
@@ -105,7 +106,10 @@ impl Hostile {
                 async move { reply }
             })
         });
-        Self { server: server.await.expect("a port is free"), script }
+        Self {
+            server: server.await.expect("a port is free"),
+            script,
+        }
     }
 
     /// `http://127.0.0.1:PORT`.
@@ -139,7 +143,7 @@ impl Hostile {
     pub fn publish(&self, number: usize, change: impl FnOnce(&mut Video)) -> Video {
         let base = self.base();
         let mut video = Video {
-            uuid: format!("{number:08x}-1111-4222-8333-444444444444"),
+            uuid: uuid(number),
             title: format!("Video {number:03}"),
             description: format!("This is video {number:03}."),
             file: Some((format!("{base}/good/{number}.mp4"), good_file().len() as u64)),
@@ -150,13 +154,12 @@ impl Hostile {
             tags: vec!["sea".into()],
         };
         change(&mut video);
-        self.script.videos.lock().unwrap_or_else(PoisonError::into_inner).insert(0, video.clone());
+        self.script
+            .videos
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(0, video.clone());
         video
-    }
-
-    /// The id by which the lists name a video.
-    pub fn id(&self, video: &Video) -> String {
-        id(&self.base(), video)
     }
 
     fn rules(&self) -> std::sync::MutexGuard<'_, Vec<(String, Answerer)>> {
@@ -172,6 +175,24 @@ pub fn outbox_path() -> String {
     format!("/video-channels/{CHANNEL}/outbox")
 }
 
+/// The uuid of a video.
+pub fn uuid(number: usize) -> String {
+    format!("{number:08x}-1111-4222-8333-444444444444")
+}
+
+/// The two ends of a long text.
+pub fn brief(text: &str) -> String {
+    let ends = 1500;
+    if text.len() <= 2 * ends {
+        return text.to_owned();
+    }
+    let (head, tail) = (
+        text.floor_char_boundary(ends),
+        text.ceil_char_boundary(text.len() - ends),
+    );
+    format!("{}\n… {} bytes …\n{}", &text[..head], tail - head, &text[tail..])
+}
+
 /// A film that any server takes.
 pub fn good_file() -> Vec<u8> {
     rig::media("clip-with-sound.mp4")
@@ -184,7 +205,11 @@ fn id(base: &str, video: &Video) -> String {
 impl Script {
     fn answer(&self, base: &str, ask: &Ask) -> Reply {
         let rules = self.rules.lock().unwrap_or_else(PoisonError::into_inner);
-        let rule = rules.iter().rev().find(|(path, _)| ask.path.starts_with(path.as_str())).map(|(_, answer)| answer.clone());
+        let rule = rules
+            .iter()
+            .rev()
+            .find(|(path, _)| ask.path.starts_with(path.as_str()))
+            .map(|(_, answer)| answer.clone());
         drop(rules);
         rule.map_or_else(|| self.as_peertube(base, ask), |answer| answer(ask))
     }
@@ -198,15 +223,26 @@ impl Script {
         match ask.path.as_str() {
             "/.well-known/webfinger" => {
                 let link = json!({"rel": "self", "type": "application/activity+json", "href": actor});
-                reply(200, "application/jrd+json", json!({"subject": "acct:x", "links": [link]}).to_string())
+                reply(
+                    200,
+                    "application/jrd+json",
+                    json!({"subject": "acct:x", "links": [link]}).to_string(),
+                )
             }
             path if path == list_path() => {
-                let page: Vec<Value> = videos.iter().skip(ask.number("start")).map(|v| entry(base, v)).collect();
+                let page: Vec<Value> = videos
+                    .iter()
+                    .skip(ask.number("start"))
+                    .map(|v| entry(base, v))
+                    .collect();
                 as_json(List::Api, &json!({"total": videos.len(), "data": page}))
             }
             path if path == outbox_path() && ask.number("page") == 0 => {
                 let first = format!("{outbox}?page=1");
-                as_json(List::Outbox, &json!({"id": outbox, "type": "OrderedCollection", "totalItems": videos.len(), "first": first}))
+                as_json(
+                    List::Outbox,
+                    &json!({"id": outbox, "type": "OrderedCollection", "totalItems": videos.len(), "first": first}),
+                )
             }
             path if path == outbox_path() => {
                 let items: Vec<Value> = videos.iter().map(|v| announce(&actor, &id(base, v))).collect();
@@ -243,7 +279,11 @@ fn detail(base: &str, actor: &str, video: &Video) -> Value {
     let files: Vec<Value> = video.file.iter().map(|(url, bytes)| {
         json!({"fileUrl": url, "size": bytes, "width": 320, "height": 240, "fps": 25, "hasAudio": true, "hasVideo": true})
     }).collect();
-    let thumbnails: Vec<Value> = video.thumbnail.iter().map(|url| json!({"fileUrl": url, "width": 850})).collect();
+    let thumbnails: Vec<Value> = video
+        .thumbnail
+        .iter()
+        .map(|url| json!({"fileUrl": url, "width": 850}))
+        .collect();
     json!({
         "url": video.claims.clone().unwrap_or_else(|| id(base, video)), "uuid": video.uuid, "name": video.title,
         "description": video.description, "tags": video.tags, "nsfw": video.warning.is_some(), "nsfwSummary": video.warning,
@@ -260,8 +300,16 @@ fn object(base: &str, actor: &str, video: &Video) -> Value {
         json!({"type": "Link", "mediaType": "video/mp4", "href": url, "size": bytes, "width": 320, "height": 240, "fps": 25,
             "attachment": [codec("audio"), codec("video")]})
     }).collect();
-    let icons: Vec<Value> = video.thumbnail.iter().map(|url| json!({"type": "Image", "url": url, "width": 850})).collect();
-    let tags: Vec<Value> = video.tags.iter().map(|tag| json!({"type": "Hashtag", "name": tag})).collect();
+    let icons: Vec<Value> = video
+        .thumbnail
+        .iter()
+        .map(|url| json!({"type": "Image", "url": url, "width": 850}))
+        .collect();
+    let tags: Vec<Value> = video
+        .tags
+        .iter()
+        .map(|tag| json!({"type": "Hashtag", "name": tag}))
+        .collect();
     json!({
         "id": video.claims.clone().unwrap_or_else(|| id(base, video)), "type": "Video", "uuid": video.uuid, "name": video.title,
         "content": video.description, "tag": tags, "sensitive": video.warning.is_some(), "summary": video.warning,
@@ -295,12 +343,20 @@ pub fn as_json(list: List, value: &Value) -> Reply {
 
 /// A login page, as a proxy shows it: with status 200.
 pub fn login_page() -> Reply {
-    reply(200, "text/html; charset=utf-8", "<!doctype html><html><form action=/login>Please sign in</form></html>")
+    reply(
+        200,
+        "text/html; charset=utf-8",
+        "<!doctype html><html><form action=/login>Please sign in</form></html>",
+    )
 }
 
 /// A redirect.
 pub fn redirect(to: &str) -> Reply {
-    Response::builder().status(302).header("location", to).body(Body::empty()).expect("a response")
+    Response::builder()
+        .status(302)
+        .header("location", to)
+        .body(Body::empty())
+        .expect("a response")
 }
 
 /// A beginning, then so many bytes of a filling, made while they are sent.
@@ -309,14 +365,21 @@ pub fn flood(media_type: &str, beginning: &str, filling: u8, bytes: usize) -> Re
     let chunk = Bytes::from(vec![filling; CHUNK]);
     let filling = (0..bytes.div_ceil(CHUNK)).map(move |_| Ok::<_, io::Error>(chunk.clone()));
     let beginning = Bytes::from(beginning.to_owned());
-    reply(200, media_type, Body::from_stream(stream::iter(std::iter::once(Ok(beginning)).chain(filling))))
+    reply(
+        200,
+        media_type,
+        Body::from_stream(stream::iter(std::iter::once(Ok(beginning)).chain(filling))),
+    )
 }
 
-/// Announces more than it sends.
+/// Announces more than it sends, and breaks off a moment later, when that is on its way.
 pub fn cut_short(media_type: &str, sent: Vec<u8>, announced: usize) -> Reply {
-    let end = io::Error::new(io::ErrorKind::ConnectionReset, "cut by script");
-    let parts = [Ok(Bytes::from(sent)), Err(end)];
-    let mut reply = reply(200, media_type, Body::from_stream(stream::iter(parts)));
+    let end = stream::once(async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        Err(io::Error::new(io::ErrorKind::ConnectionReset, "cut by script"))
+    });
+    let body = stream::once(async { Ok(Bytes::from(sent)) }).chain(end);
+    let mut reply = reply(200, media_type, Body::from_stream(body));
     reply.headers_mut().insert("content-length", announced.into());
     reply
 }
@@ -344,7 +407,9 @@ pub fn gzip_bomb(media_type: &str, bytes: usize) -> Reply {
     push(0, 7);
     push(0, 8);
     let mut reply = reply(200, media_type, packed);
-    reply.headers_mut().insert("content-encoding", "gzip".parse().expect("a header"));
+    reply
+        .headers_mut()
+        .insert("content-encoding", "gzip".parse().expect("a header"));
     reply
 }
 
@@ -356,7 +421,9 @@ pub fn deep(depth: usize) -> String {
 /// A server below HTTP: whatever is asked, these bytes come, and the connection is closed.
 pub async fn raw(bytes: Vec<u8>) -> String {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("a port is free");
     let address = listener.local_addr().expect("it is bound");
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
@@ -436,15 +503,39 @@ pub async fn watched(tombolo: &Tombolo, arguments: &[&str]) -> Measured {
         };
         let took = begun.elapsed();
         let (stdout, stderr) = (stdout.join().expect("read"), stderr.join().expect("read"));
-        assert!(took <= PATIENCE, "it did not end within {PATIENCE:?}:\n{stdout}{stderr}");
-        let mut lines: Vec<Value> =
-            stdout.lines().map(|l| serde_json::from_str(l).unwrap_or_else(|e| panic!("{e}: {l:?}"))).collect();
-        let summary = lines.pop_if(|l| l.get("summary").is_some()).map_or(Value::Null, |mut l| l["summary"].take());
-        Measured { pass: Pass { code: status.code().unwrap_or(-1), lines, summary, stdout, stderr }, took, peak_kib }
+        assert!(
+            took <= PATIENCE,
+            "it did not end within {PATIENCE:?}:\n{}{}",
+            brief(&stdout),
+            brief(&stderr)
+        );
+        let mut lines: Vec<Value> = stdout
+            .lines()
+            .map(|l| serde_json::from_str(l).unwrap_or_else(|e| panic!("{e}: {l:?}")))
+            .collect();
+        let summary = lines
+            .pop_if(|l| l.get("summary").is_some())
+            .map_or(Value::Null, |mut l| l["summary"].take());
+        Measured {
+            pass: Pass {
+                code: status.code().unwrap_or(-1),
+                lines,
+                summary,
+                stdout,
+                stderr,
+            },
+            took,
+            peak_kib,
+        }
     });
     let measured = measured.await.expect("it is watched to its end");
-    assert!(!measured.stderr.contains("panicked"), "{}", measured.stderr);
-    assert!(measured.peak_kib < ROOM_KIB, "{} KiB at most, {} KiB in use", ROOM_KIB, measured.peak_kib);
+    assert!(!measured.stderr.contains("panicked"), "{}", brief(&measured.stderr));
+    assert!(
+        measured.peak_kib < ROOM_KIB,
+        "{} KiB in use, {ROOM_KIB} are allowed, after {:?}",
+        measured.peak_kib,
+        measured.took
+    );
     measured
 }
 
@@ -462,13 +553,16 @@ fn drained(pipe: Option<impl io::Read + Send + 'static>) -> std::thread::JoinHan
 fn resident(pid: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    line.and_then(|rest| rest.split_whitespace().next()?.parse().ok()).unwrap_or(0)
+    line.and_then(|rest| rest.split_whitespace().next()?.parse().ok())
+        .unwrap_or(0)
 }
 
 /// The requests with an effect that arrived, as `METHOD path`.
 pub fn writes(arrivals: &Arrivals) -> Vec<String> {
     let all = arrivals.all();
-    let effects = all.iter().filter(|a| a.method != Method::GET && a.method != Method::HEAD);
+    let effects = all
+        .iter()
+        .filter(|a| a.method != Method::GET && a.method != Method::HEAD);
     effects.map(|a| format!("{} {}", a.method, a.path())).collect()
 }
 
@@ -479,5 +573,6 @@ pub fn mentioned(text: &str) -> HashSet<String> {
         let before = text[..*at].chars().next_back();
         before.is_none_or(|c| !(c.is_alphanumeric() || "_=/".contains(c))) && text[at + 1..].starts_with(is_name)
     });
-    all.map(|(at, _)| text[at..].split_whitespace().next().unwrap_or_default().to_owned()).collect()
+    all.map(|(at, _)| text[at..].split_whitespace().next().unwrap_or_default().to_owned())
+        .collect()
 }

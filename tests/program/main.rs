@@ -1,7 +1,11 @@
 //! Whole-program tests: the real binary, real HTTP on loopback, and what a server or a person would see.
 #![allow(missing_docs)]
 
+mod hostile;
 mod rig;
 mod snac;
 
+mod bad_input;
+mod command_line;
+mod first_line;
 mod first_line_to_snac;

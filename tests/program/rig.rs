@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
+use tombolo_mastodon::stand_in::{Mastodon, Posted};
 use tombolo_model::SystemClock;
 use tombolo_peertube::stand_in::{NewVideo, Options, PeerTube, Published, VideoFile};
 
@@ -146,6 +147,33 @@ to = ["toots"]
     )
 }
 
+/// A PeerTube, a Mastodon, and the program with a route between them.
+pub struct World {
+    pub tube: PeerTube,
+    pub toots: Mastodon,
+    pub tombolo: Tombolo,
+}
+
+impl World {
+    /// Reads the channel by the API; `route` holds further settings of the route.
+    pub async fn new(route: &str) -> Self {
+        Self::reading("alice_channel", "auto", route).await
+    }
+
+    pub async fn reading(handle: &str, read: &str, route: &str) -> Self {
+        let tube = peertube().await;
+        let toots = Mastodon::start(tombolo_mastodon::stand_in::Options::default()).await.expect("the stand-in starts");
+        let token = toots.add_account("me");
+        let base = toots.base().as_str().trim_end_matches('/').to_owned();
+        let config = format!("{}{route}\n", peertube_to(&tube, handle, read, &base, "me", &token));
+        Self { tombolo: Tombolo::configured(&config), tube, toots }
+    }
+
+    pub fn statuses(&self) -> Vec<Posted> {
+        self.toots.statuses("me")
+    }
+}
+
 /// A PeerTube on the machine's clock.
 pub async fn peertube() -> PeerTube {
     PeerTube::start(Options::new(Arc::new(SystemClock)))
@@ -160,7 +188,22 @@ pub fn video(number: usize) -> NewVideo {
             "This is **video** {number:03}.\r\n\r\nMore at https://example.org/{number:03}."
         ))
         .tags(&["Peer Tube", "sea"])
-        .web([VideoFile::sized(640, 360).bytes(20_000 + number as u64)])
+        .web([playable(640, 360, 20_000 + number)])
+}
+
+/// A file that plays, with sound, of exactly so many bytes.
+pub fn playable(width: u32, height: u32, bytes: usize) -> VideoFile {
+    VideoFile::sized(width, height).body(padded("clip-with-sound.mp4", bytes))
+}
+
+/// A clip made longer by an empty box at its end.
+pub fn padded(clip: &str, bytes: usize) -> Vec<u8> {
+    let mut content = media(clip);
+    let filling = bytes.checked_sub(content.len()).filter(|f| *f >= 8).expect("room for a box");
+    content.extend_from_slice(&u32::try_from(filling).expect("a small file").to_be_bytes());
+    content.extend_from_slice(b"free");
+    content.resize(bytes, 0);
+    content
 }
 
 /// Publishes so many.

@@ -4,6 +4,8 @@
 
 mod actor;
 mod collection;
+#[cfg(test)]
+mod mangled;
 mod object;
 mod webfinger;
 

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
-use tombolo_model::{Origin, SourceError, as_array};
+use tombolo_model::{ApId, Origin, SourceError, as_array};
 use tombolo_net::{Answer, Get, Net};
 use url::Url;
 
@@ -32,21 +32,23 @@ pub async fn fetch_object(net: &Net, id: &Url) -> Result<Object, SourceError> {
     let Some(named) = value.get("id").and_then(Value::as_str) else {
         return Err(SourceError::Malformed(format!("the object at {id} has no id")));
     };
-    if named == id.as_str() {
+    let named = ApId::parse(named)
+        .ok_or_else(|| SourceError::Malformed(format!("the object at {id} has no usable id")))?
+        .to_url();
+    if named == *id {
         return Ok(first);
     }
-    let named =
-        Url::parse(named).map_err(|_| SourceError::Malformed(format!("the object at {id} has no usable id")))?;
     if Origin::of(&named) != Origin::of(id) {
         return Err(SourceError::Malformed(format!(
             "{id} answers with an object of another server, {named}"
         )));
     }
     let second = fetch_document(net, &named, None).await?;
+    let own = |value: &Value| value.get("id").and_then(Value::as_str).and_then(ApId::parse);
     match &second {
-        Object::Found(value) if value.get("id").and_then(Value::as_str) != Some(named.as_str()) => Err(
-            SourceError::Malformed(format!("the object at {named} doesn't answer under its own id")),
-        ),
+        Object::Found(value) if own(value).is_none_or(|id| id.to_url() != named) => Err(SourceError::Malformed(
+            format!("the object at {named} doesn't answer under its own id"),
+        )),
         _ => Ok(second),
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use serde_json::Value;
-use tombolo_model::{SourceError, as_array};
+use tombolo_model::{ApId, SourceError, as_array};
 use tombolo_net::{Get, Net};
 use url::Url;
 
@@ -28,16 +28,20 @@ impl Handle {
             Some((name, host)) => (name, Some(host.to_ascii_lowercase())),
             None => (text, None),
         };
-        let name_fits =
-            !name.is_empty() && name.len() <= 100 && name.chars().all(|c| c.is_alphanumeric() || "._-".contains(c));
         let host_fits = host
             .as_ref()
             .is_none_or(|h| !h.is_empty() && !h.contains(|c: char| c.is_whitespace() || "/@?#".contains(c)));
-        (name_fits && host_fits).then(|| Self {
+        (is_name(name) && host_fits).then(|| Self {
             name: name.to_owned(),
             host,
         })
     }
+}
+
+/// Whether this can be the name of an account or channel. Anything else could change the meaning of an address it is put in.
+pub(crate) fn is_name(name: &str) -> bool {
+    let letters = name.chars().all(|c| c.is_alphanumeric() || "._-".contains(c));
+    letters && name.len() <= 100 && !matches!(name, "" | "." | "..")
 }
 
 impl fmt::Display for Handle {
@@ -91,16 +95,19 @@ fn self_link(value: &Value) -> Option<Url> {
         let kind = link.get("type")?.as_str()?.trim().to_ascii_lowercase();
         let fits = link.get("rel")?.as_str()? == "self"
             && (kind.starts_with("application/activity+json") || kind.starts_with("application/ld+json"));
-        Url::parse(link.get("href")?.as_str()?)
-            .ok()
-            .filter(|url| fits && matches!(url.scheme(), "http" | "https"))
+        ApId::parse(link.get("href")?.as_str()?)
+            .filter(|_| fits)
+            .map(|id| id.to_url())
     })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use proptest::prelude::*;
     use serde_json::json;
+
+    use super::*;
+    use crate::mangled::{any_json, mangled, recorded_bodies};
 
     #[test]
     fn handles_are_read_in_all_their_spellings() {
@@ -122,7 +129,7 @@ mod tests {
                 host: None
             })
         );
-        for text in ["", "@", "me@", "me@a/b", "a b", "https://video.example/a/me"] {
+        for text in ["", "@", "me@", "me@a/b", "a b", "..", "https://video.example/a/me"] {
             assert_eq!(Handle::parse(text), None, "{text}");
         }
     }
@@ -136,5 +143,39 @@ mod tests {
         assert_eq!(self_link(&links).unwrap().as_str(), "https://v.example/a/me");
         assert_eq!(self_link(&json!({"links": null})), None);
         assert_eq!(self_link(&json!([])), None);
+    }
+
+    #[test]
+    fn a_self_link_of_another_scheme_is_none() {
+        for href in [
+            "javascript:alert(1)",
+            "file:///a",
+            "/a/me",
+            "data:,x",
+            &format!("https://v.example/{}", "x".repeat(1 << 20)),
+        ] {
+            let links = json!({"links": [{"rel": "self", "type": "application/activity+json", "href": href}]});
+            assert_eq!(self_link(&links), None, "{href:.40}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_answer_of_webfinger_does_harm(value in any_json()) {
+            let _ = self_link(&value);
+        }
+
+        #[test]
+        fn no_faulty_answer_of_webfinger_does_harm(value in mangled(recorded_bodies(&["034", "035"]))) {
+            let link = self_link(&value);
+            prop_assert!(link.is_none_or(|url| matches!(url.scheme(), "http" | "https") && url.as_str().len() < 4096));
+        }
+
+        #[test]
+        fn no_handle_panics_or_smuggles_a_path(text in "\\PC{0,40}|@?[a-z./]{1,8}@[a-z.:/?#]{1,8}") {
+            if let Some(handle) = Handle::parse(&text) {
+                prop_assert!(!handle.name.contains('/') && !handle.to_string().contains('?'));
+            }
+        }
     }
 }

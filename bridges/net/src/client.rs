@@ -8,37 +8,34 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use chrono::{DateTime, Utc};
-use futures_util::{Stream, StreamExt, TryStreamExt};
+use futures_util::StreamExt;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::header::{ACCEPT, ACCEPT_LANGUAGE, CONTENT_LENGTH, ETAG, HeaderMap, IF_NONE_MATCH, IF_RANGE, RANGE};
+use reqwest::header::{
+    ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, CONTENT_ENCODING, CONTENT_LENGTH, ETAG, HeaderMap, HeaderValue,
+    IF_NONE_MATCH, IF_RANGE, RANGE,
+};
 use reqwest::redirect::Policy;
-use reqwest::{Client, Method, Response, StatusCode};
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use tombolo_model::{Clock, Entropy, Origin};
 use url::Url;
 
 use crate::budget::Budgets;
-use crate::error::innermost;
-use crate::guard::{Guard, shown};
+use crate::download;
+use crate::error::stripped;
+use crate::guard::{Guard, Refused, shown};
 use crate::{NetError, SendError};
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// A read of a document, with its body, takes at most this long.
-const READ_TIMEOUT: Duration = Duration::from_secs(60);
-/// A transfer that stands still this long is given up. Instances may throttle, so there is no limit to the whole
-/// (contract peertube §6, "idle rather than total timeouts").
-const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
-/// How long a server may think about a request that is sent once. A status with unknown mentions takes tens of seconds
-/// (contract mastodon §3.3), an upload is looked at before it is answered.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(180);
 const MAX_REDIRECTS: usize = 3;
 /// First pause between attempts; doubled each time, full jitter.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const ATTEMPTS: u32 = 4;
+/// The family of requests for files.
+pub(crate) const FILES: &str = "media";
 /// Longest wait for a server's limit inside a read; what takes longer is reported.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// How often a transfer may be taken up again where it broke off without a byte in between.
-const RESUMES: u32 = 3;
+/// Largest answer to a request that is sent once.
+const MAX_ANSWER: u64 = 4 << 20;
 
 /// What the client needs to know of the configuration.
 #[derive(Clone, Debug)]
@@ -47,6 +44,32 @@ pub struct NetConfig {
     pub guard: Guard,
     /// How we introduce ourselves.
     pub user_agent: String,
+}
+
+/// How long servers are given, in real time.
+#[derive(Clone, Debug)]
+pub struct Timeouts {
+    /// To accept a connection.
+    pub connect: Duration,
+    /// To send a document, all of it.
+    pub read: Duration,
+    /// To send the next piece of a file. Instances may throttle, so there is no limit to the whole (contract peertube §6,
+    /// "idle rather than total timeouts").
+    pub idle: Duration,
+    /// To think about a request that is sent once. A status with unknown mentions takes tens of seconds (contract mastodon
+    /// §3.3), an upload is looked at before it is answered.
+    pub answer: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(10),
+            read: Duration::from_secs(60),
+            idle: Duration::from_secs(60),
+            answer: Duration::from_secs(180),
+        }
+    }
 }
 
 /// Random bits of the operating system.
@@ -78,6 +101,7 @@ struct Inner {
     /// Follows nothing, and opens a connection for each request, so that none dies on one that the server was about to close
     /// (snac does that after every answer, without saying so). For all requests with credentials.
     strict: Client,
+    timeouts: Timeouts,
     budgets: Budgets,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
@@ -192,13 +216,23 @@ pub enum WriteBody {
 impl Net {
     /// Makes the client. Installs the process's TLS provider if there is none yet.
     pub fn new(config: NetConfig, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Result<Self, NetError> {
+        Self::with_timeouts(config, Timeouts::default(), clock, entropy)
+    }
+
+    /// Makes the client, with other timeouts.
+    pub fn with_timeouts(
+        config: NetConfig,
+        timeouts: Timeouts,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Self, NetError> {
         // An error means that one is installed already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let guard = Arc::new(config.guard);
         let base = || {
             Client::builder()
                 .user_agent(&config.user_agent)
-                .connect_timeout(CONNECT_TIMEOUT)
+                .connect_timeout(timeouts.connect)
                 .no_proxy()
                 .referer(false)
                 .retry(reqwest::retry::never())
@@ -207,12 +241,13 @@ impl Net {
         let build = |builder: reqwest::ClientBuilder| {
             builder
                 .build()
-                .map_err(|e| NetError::Transient(format!("the HTTP client could not start: {}", innermost(&e))))
+                .map_err(|e| NetError::Transient(format!("the HTTP client could not start: {}", stripped(e))))
         };
         Ok(Self(Arc::new(Inner {
             following: build(base().redirect(guarded_redirects(guard.clone())))?,
             strict: build(base().redirect(Policy::none()).pool_max_idle_per_host(0))?,
             guard,
+            timeouts,
             budgets: Budgets::default(),
             clock,
             entropy,
@@ -236,91 +271,41 @@ impl Net {
 
     /// Reads a document. Answers with any status but those that mean "try again" are returned; those are tried again.
     pub async fn get(&self, get: &Get<'_>) -> Result<Answer, NetError> {
-        self.check(&get.url)?;
         let what = format!("GET {}", shown(&get.url));
-        let mut attempt = 0;
-        loop {
-            attempt += 1;
-            self.wait_for_budget(&get.url, get.family, &what).await?;
-            let started = tokio::time::timeout(READ_TIMEOUT, self.get_once(get)).await;
-            let problem = match started {
-                Ok(Ok(answer)) => {
-                    tracing::debug!(status = answer.status.as_u16(), bytes = answer.body.len(), "{what}");
-                    if let Some(until) = self.learn(&get.url, get.family, answer.status, &answer.headers)
-                        && self.remaining(until) > PATIENCE
-                    {
-                        return Err(NetError::Throttled { what, until });
-                    }
-                    if !worth_repeating(answer.status) {
-                        return Ok(answer);
-                    }
-                    format!("{what} was answered with {}", answer.status)
-                }
-                Ok(Err(e @ (NetError::Refused(_) | NetError::TooLarge(_) | NetError::Throttled { .. }))) => {
-                    return Err(e);
-                }
-                Ok(Err(NetError::Transient(message))) => message,
-                Err(_) => format!("{what} took longer than {} seconds", READ_TIMEOUT.as_secs()),
-            };
-            if attempt >= ATTEMPTS {
-                return Err(NetError::Transient(format!("{problem} ({attempt} attempts)")));
-            }
-            let pause = self.pause(attempt);
-            tracing::debug!(%problem, attempt, ?pause, "trying again");
-            self.0.clock.sleep(pause).await;
-        }
+        let limit = self.0.timeouts.read;
+        let once = || async {
+            let answer = tokio::time::timeout(limit, self.get_once(get, &what)).await;
+            answer.unwrap_or_else(|_| Err(Failure::Transient(format!("{what} took longer than {limit:?}"))))
+        };
+        self.repeated(&get.url, get.family, &what, once).await
     }
 
     /// Opens a file for reading, from its beginning. Nothing is held in memory but what is on its way.
     pub async fn download(&self, url: &Url, bearer: Option<&SecretString>) -> Result<(StatusCode, Download), NetError> {
-        self.check(url)?;
         let what = format!("GET {}", shown(url));
-        let mut attempt = 0;
-        let response = loop {
-            attempt += 1;
-            self.wait_for_budget(url, "media", &what).await?;
-            let problem = match self.open(url, bearer, None).await {
-                Ok(response) => {
-                    if let Some(until) = self.learn(url, "media", response.status(), response.headers())
-                        && self.remaining(until) > PATIENCE
-                    {
-                        return Err(NetError::Throttled { what, until });
-                    }
-                    if !worth_repeating(response.status()) {
-                        break response;
-                    }
-                    format!("{what} was answered with {}", response.status())
-                }
-                Err(NetError::Transient(message)) => message,
-                Err(other) => return Err(other),
-            };
-            if attempt >= ATTEMPTS {
-                return Err(NetError::Transient(format!("{problem} ({attempt} attempts)")));
-            }
-            self.0.clock.sleep(self.pause(attempt)).await;
-        };
+        let response = self
+            .repeated(url, FILES, &what, || self.open_file(url, bearer, None))
+            .await?;
         let status = response.status();
-        let bytes = length_of(&response);
-        let media_type = crate::headers::media_type(response.headers());
-        let stream = self.resuming(url.clone(), bearer.cloned(), response);
-        Ok((
-            status,
-            Download {
-                bytes,
-                media_type,
-                stream: stream.boxed(),
-            },
-        ))
+        let download = Download {
+            bytes: length_of(response.headers()),
+            media_type: crate::headers::media_type(response.headers()),
+            stream: download::transfer(self.clone(), url.clone(), bearer.cloned(), response).boxed(),
+        };
+        Ok((status, download))
     }
 
     /// Asks for a file's headers only.
     pub async fn head(&self, url: &Url) -> Result<(StatusCode, HeaderMap), NetError> {
-        self.check(url)?;
-        let request = self.0.following.head(url.clone()).send();
-        let response = tokio::time::timeout(READ_TIMEOUT, request)
-            .await
-            .map_err(|_| NetError::Transient(format!("HEAD {} took too long", shown(url))))?
-            .map_err(|e| read_error("HEAD", url, &e))?;
+        let what = format!("HEAD {}", shown(url));
+        let limit = self.0.timeouts.read;
+        let once = || async {
+            let request = self.0.following.head(url.clone()).header(ACCEPT_ENCODING, "identity");
+            let response = tokio::time::timeout(limit, read(request, &what)).await;
+            let late = |_| Err(Failure::Transient(format!("{what} took longer than {limit:?}")));
+            followed(response.unwrap_or_else(late)?, &what)
+        };
+        let response = self.repeated(url, FILES, &what, once).await?;
         Ok((response.status(), response.headers().clone()))
     }
 
@@ -328,6 +313,7 @@ impl Net {
     pub async fn send(&self, send: Send<'_>) -> Result<Answer, SendError> {
         self.0.guard.check_url(&send.url).map_err(|e| SendError::NotSent(e.0))?;
         let what = format!("{} {}", send.method, shown(&send.url));
+        let timeouts = &self.0.timeouts;
         let mut request = self
             .0
             .strict
@@ -344,17 +330,17 @@ impl Net {
             WriteBody::Multipart(form) => request.multipart(form),
         };
         let response = tokio::select! {
-            result = request.send() => result.map_err(|e| send_error(&what, &e))?,
-            () = stalled(send.sent.clone()) => {
-                return Err(SendError::Unknown(format!("{what} was not answered within {} seconds", ANSWER_TIMEOUT.as_secs())));
+            result = request.send() => result.map_err(|e| send_error(&what, e))?,
+            () = stalled(send.sent.clone(), timeouts.answer) => {
+                return Err(SendError::Unknown(format!("{what} was not answered within {:?}", timeouts.answer)));
             }
         };
         self.learn(&send.url, send.family, response.status(), response.headers());
         let (status, headers, url) = (response.status(), response.headers().clone(), response.url().clone());
-        let body = tokio::time::timeout(READ_TIMEOUT, collect(response, 4 << 20, &what))
+        let body = tokio::time::timeout(timeouts.read, collect(response, MAX_ANSWER, &what))
             .await
             .map_err(|_| SendError::Unknown(format!("the answer to {what} stopped halfway")))?
-            .map_err(|e| SendError::Unknown(e.to_string()))?;
+            .map_err(|e| SendError::Unknown(e.into_error().to_string()))?;
         tracing::debug!(status = status.as_u16(), "{what}");
         Ok(Answer {
             status,
@@ -369,13 +355,57 @@ impl Net {
         self.0.budgets.not_before(&Origin::of(url), family, self.0.clock.now())
     }
 
-    async fn get_once(&self, get: &Get<'_>) -> Result<Answer, NetError> {
-        let client = if get.bearer.is_some() {
-            &self.0.strict
-        } else {
-            &self.0.following
-        };
-        let mut request = client
+    pub(crate) fn timeouts(&self) -> &Timeouts {
+        &self.0.timeouts
+    }
+
+    /// Does a read until it is answered for good. Nothing here may have an effect at the server.
+    async fn repeated<T: Answered, F: Future<Output = Result<T, Failure>>>(
+        &self,
+        url: &Url,
+        family: &'static str,
+        what: &str,
+        once: impl Fn() -> F,
+    ) -> Result<T, NetError> {
+        self.check(url)?;
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            self.wait_for_budget(url, family, what).await?;
+            let failure = match once().await {
+                Ok(answer) => {
+                    let (status, headers) = answer.head();
+                    tracing::debug!(status = status.as_u16(), "{what}");
+                    let throttled = self.learn(url, family, status, headers);
+                    if !worth_repeating(status) {
+                        return Ok(answer);
+                    }
+                    let last = attempt >= ATTEMPTS;
+                    if let Some(until) = throttled.filter(|until| last || self.remaining(*until) > PATIENCE) {
+                        let what = what.to_owned();
+                        return Err(NetError::Throttled { what, until });
+                    }
+                    Failure::Transient(format!("{what} was answered with {status}"))
+                }
+                Err(failure) => failure,
+            };
+            let (problem, pause) = match failure {
+                Failure::Final(error) => return Err(error),
+                // Most likely the connection was kept from an earlier request, and the server had closed it.
+                Failure::Cut(problem) if attempt == 1 => (problem, Duration::ZERO),
+                Failure::Cut(problem) | Failure::Transient(problem) => (problem, self.pause(attempt)),
+            };
+            if attempt >= ATTEMPTS {
+                return Err(NetError::Transient(format!("{problem} ({attempt} attempts)")));
+            }
+            tracing::debug!(%problem, attempt, ?pause, "trying again");
+            self.wait(pause).await;
+        }
+    }
+
+    async fn get_once(&self, get: &Get<'_>, what: &str) -> Result<Answer, Failure> {
+        let mut request = self
+            .reader(get.bearer)
             .get(get.url.clone())
             .header(ACCEPT, get.accept)
             .header(ACCEPT_LANGUAGE, "en");
@@ -385,9 +415,12 @@ impl Net {
         if let Some(validator) = get.if_none_match {
             request = request.header(IF_NONE_MATCH, validator);
         }
-        let response = request.send().await.map_err(|e| read_error("GET", &get.url, &e))?;
+        let mut response = read(request, what).await?;
+        if get.bearer.is_none() {
+            response = followed(response, what)?;
+        }
         let (status, headers, url) = (response.status(), response.headers().clone(), response.url().clone());
-        let body = collect(response, get.max_bytes, &format!("GET {}", shown(&get.url))).await?;
+        let body = collect(response, get.max_bytes, what).await?;
         Ok(Answer {
             status,
             headers,
@@ -396,22 +429,20 @@ impl Net {
         })
     }
 
-    async fn open(
+    /// Opens a file, or the rest of it from an offset on if a validator says that it is the same file.
+    pub(crate) async fn open_file(
         &self,
         url: &Url,
         bearer: Option<&SecretString>,
-        from: Option<(u64, &str)>,
-    ) -> Result<Response, NetError> {
-        let client = if bearer.is_some() {
-            &self.0.strict
-        } else {
-            &self.0.following
-        };
+        from: Option<(u64, &HeaderValue)>,
+    ) -> Result<Response, Failure> {
+        let what = format!("GET {}", shown(url));
         // Files are asked for as they are: a compressed answer would hide their size.
-        let mut request = client
+        let mut request = self
+            .reader(bearer)
             .get(url.clone())
             .header(ACCEPT, "*/*")
-            .header("accept-encoding", "identity");
+            .header(ACCEPT_ENCODING, "identity");
         if let Some(token) = bearer {
             request = request.bearer_auth(token.expose_secret());
         }
@@ -420,94 +451,31 @@ impl Net {
                 .header(RANGE, format!("bytes={offset}-"))
                 .header(IF_RANGE, validator);
         }
-        tokio::time::timeout(IDLE_TIMEOUT, request.send())
+        let idle = self.0.timeouts.idle;
+        let mut response = tokio::time::timeout(idle, read(request, &what))
             .await
-            .map_err(|_| NetError::Transient(format!("GET {} was not answered", shown(url))))?
-            .map_err(|e| read_error("GET", url, &e))
-    }
-
-    /// The body of `response`, taken up again where it breaks off as long as the server says that it is the same file.
-    fn resuming(
-        &self,
-        url: Url,
-        bearer: Option<SecretString>,
-        response: Response,
-    ) -> impl Stream<Item = io::Result<Bytes>> + use<> {
-        struct State {
-            net: Net,
-            url: Url,
-            bearer: Option<SecretString>,
-            body: futures_util::stream::BoxStream<'static, reqwest::Result<Bytes>>,
-            offset: u64,
-            total: Option<u64>,
-            validator: Option<String>,
-            resumes: u32,
+            .unwrap_or_else(|_| Err(Failure::Transient(format!("{what} was not answered within {idle:?}"))))?;
+        if bearer.is_none() {
+            response = followed(response, &what)?;
         }
-        let strong = |etag: &str| !etag.starts_with("W/");
-        let header = |name| {
-            response
-                .headers()
-                .get(name)
-                .and_then(|v: &reqwest::header::HeaderValue| v.to_str().ok())
-        };
-        // If-Range takes a strong validator or a date (RFC 9110 §13.1.5).
-        let validator = header(ETAG)
-            .filter(|e| strong(e))
-            .or_else(|| header(reqwest::header::LAST_MODIFIED));
-        let state = State {
-            validator: validator.map(str::to_owned),
-            total: length_of(&response),
-            net: self.clone(),
-            url,
-            bearer,
-            body: response.bytes_stream().boxed(),
-            offset: 0,
-            resumes: 0,
-        };
-        futures_util::stream::try_unfold(state, |mut state| async move {
-            loop {
-                let problem = match tokio::time::timeout(IDLE_TIMEOUT, state.body.try_next()).await {
-                    Ok(Ok(Some(chunk))) => {
-                        state.offset += chunk.len() as u64;
-                        state.resumes = 0;
-                        return Ok(Some((chunk, state)));
-                    }
-                    Ok(Ok(None)) if state.total.is_none_or(|total| state.offset >= total) => return Ok(None),
-                    Ok(Ok(None)) => "it ended early".to_owned(),
-                    Ok(Err(e)) => innermost(&e),
-                    Err(_) => format!("nothing came for {} seconds", IDLE_TIMEOUT.as_secs()),
-                };
-                let broken = || {
-                    io::Error::other(format!(
-                        "reading {} broke off at byte {}: {problem}",
-                        shown(&state.url),
-                        state.offset
-                    ))
-                };
-                let Some(validator) = state.validator.clone().filter(|_| state.resumes < RESUMES) else {
-                    return Err(broken());
-                };
-                state.resumes += 1;
-                state.net.0.clock.sleep(state.net.pause(state.resumes)).await;
-                match state
-                    .net
-                    .open(&state.url, state.bearer.as_ref(), Some((state.offset, &validator)))
-                    .await
-                {
-                    Ok(response)
-                        if response.status() == StatusCode::PARTIAL_CONTENT && starts_at(&response, state.offset) =>
-                    {
-                        state.body = response.bytes_stream().boxed();
-                    }
-                    // It is another file now, or ranges aren't served: nothing that was sent can be completed.
-                    Ok(_) => return Err(broken()),
-                    Err(_) => {}
-                }
-            }
-        })
+        match response.headers().get(CONTENT_ENCODING) {
+            Some(coding) if coding != "identity" && response.status().is_success() => Err(Failure::Final(
+                NetError::Refused(format!("{what} was answered in an encoding that wasn't asked for")),
+            )),
+            _ => Ok(response),
+        }
     }
 
-    async fn wait_for_budget(&self, url: &Url, family: &'static str, what: &str) -> Result<(), NetError> {
+    /// What follows redirects never carries a token.
+    fn reader(&self, bearer: Option<&SecretString>) -> &Client {
+        if bearer.is_some() {
+            &self.0.strict
+        } else {
+            &self.0.following
+        }
+    }
+
+    pub(crate) async fn wait_for_budget(&self, url: &Url, family: &'static str, what: &str) -> Result<(), NetError> {
         let now = self.0.clock.now();
         let Some(until) = self.0.budgets.not_before(&Origin::of(url), family, now) else {
             return Ok(());
@@ -520,11 +488,17 @@ impl Net {
             });
         }
         tracing::debug!(?wait, what, "waiting for the server's limit");
-        self.0.clock.sleep(wait + Duration::from_millis(50)).await;
+        self.wait(wait + Duration::from_millis(50)).await;
         Ok(())
     }
 
-    fn learn(&self, url: &Url, family: &'static str, status: StatusCode, headers: &HeaderMap) -> Option<DateTime<Utc>> {
+    pub(crate) fn learn(
+        &self,
+        url: &Url,
+        family: &'static str,
+        status: StatusCode,
+        headers: &HeaderMap,
+    ) -> Option<DateTime<Utc>> {
         self.0
             .budgets
             .learn(&Origin::of(url), family, status.as_u16(), headers, self.0.clock.now())
@@ -534,30 +508,102 @@ impl Net {
         (until - self.0.clock.now()).to_std().unwrap_or_default()
     }
 
+    pub(crate) async fn wait(&self, pause: Duration) {
+        if !pause.is_zero() {
+            self.0.clock.sleep(pause).await;
+        }
+    }
+
     /// Full jitter: anything up to the doubled pause.
-    fn pause(&self, attempt: u32) -> Duration {
+    pub(crate) fn pause(&self, attempt: u32) -> Duration {
         (FIRST_PAUSE * 2_u32.saturating_pow(attempt.min(6))).mul_f64(self.0.entropy.fraction())
     }
 }
 
+/// Why one attempt of a read came to nothing.
+pub(crate) enum Failure {
+    /// It would fail again.
+    Final(NetError),
+    /// The connection was closed instead of an answer.
+    Cut(String),
+    /// It may work later.
+    Transient(String),
+}
+
+impl Failure {
+    fn into_error(self) -> NetError {
+        match self {
+            Self::Final(error) => error,
+            Self::Cut(message) | Self::Transient(message) => NetError::Transient(message),
+        }
+    }
+}
+
+/// What a read is judged by.
+trait Answered {
+    fn head(&self) -> (StatusCode, &HeaderMap);
+}
+
+impl Answered for Answer {
+    fn head(&self) -> (StatusCode, &HeaderMap) {
+        (self.status, &self.headers)
+    }
+}
+
+impl Answered for Response {
+    fn head(&self) -> (StatusCode, &HeaderMap) {
+        (self.status(), self.headers())
+    }
+}
+
+/// Sends a read, once, and waits for the headers of its answer.
+async fn read(request: RequestBuilder, what: &str) -> Result<Response, Failure> {
+    request.send().await.map_err(|error| {
+        let refusal = is_refusal(&error);
+        let (connect, timeout, builder) = (error.is_connect(), error.is_timeout(), error.is_builder());
+        let message = stripped(error);
+        if refusal {
+            Failure::Final(NetError::Refused(format!("{what} is not allowed: {message}")))
+        } else if builder {
+            Failure::Final(NetError::Refused(format!("{what} can't be sent: {message}")))
+        } else if timeout {
+            Failure::Transient(format!("{what} timed out"))
+        } else if connect {
+            Failure::Transient(format!("{what} failed: {message}"))
+        } else {
+            Failure::Cut(format!("{what} got no answer: {message}"))
+        }
+    })
+}
+
+/// A redirect that is left after all that could be followed leads to no web address.
+fn followed(response: Response, what: &str) -> Result<Response, Failure> {
+    match response.status().as_u16() {
+        301 | 302 | 303 | 307 | 308 => Err(Failure::Final(NetError::Refused(format!(
+            "{what} was answered with a redirect to nowhere"
+        )))),
+        _ => Ok(response),
+    }
+}
+
 /// Reads a body up to a limit.
-async fn collect(mut response: Response, max: u64, what: &str) -> Result<Bytes, NetError> {
+async fn collect(mut response: Response, max: u64, what: &str) -> Result<Bytes, Failure> {
     let mut body = BytesMut::new();
     loop {
         match response.chunk().await {
             Ok(Some(chunk)) => {
                 if body.len() as u64 + chunk.len() as u64 > max {
-                    return Err(NetError::TooLarge(format!(
+                    return Err(Failure::Final(NetError::TooLarge(format!(
                         "the answer to {what} is larger than {max} bytes"
-                    )));
+                    ))));
                 }
                 body.extend_from_slice(&chunk);
             }
             Ok(None) => return Ok(body.freeze()),
             Err(e) => {
-                return Err(NetError::Transient(format!(
+                return Err(Failure::Transient(format!(
                     "the answer to {what} broke off: {}",
-                    innermost(&e)
+                    stripped(e)
                 )));
             }
         }
@@ -565,13 +611,13 @@ async fn collect(mut response: Response, max: u64, what: &str) -> Result<Bytes, 
 }
 
 /// Ends when nothing has been sent, and nothing answered, for a while.
-async fn stalled(sent: Option<Arc<AtomicU64>>) {
+async fn stalled(sent: Option<Arc<AtomicU64>>, patience: Duration) {
     let Some(sent) = sent else {
-        return tokio::time::sleep(ANSWER_TIMEOUT).await;
+        return tokio::time::sleep(patience).await;
     };
     let mut last = sent.load(Ordering::Relaxed);
     loop {
-        tokio::time::sleep(ANSWER_TIMEOUT).await;
+        tokio::time::sleep(patience).await;
         let now = sent.load(Ordering::Relaxed);
         if now == last {
             return;
@@ -581,47 +627,31 @@ async fn stalled(sent: Option<Arc<AtomicU64>>) {
 }
 
 /// Statuses that promise another answer later (contract peertube §9, mastodon §8.3).
-fn worth_repeating(status: StatusCode) -> bool {
+pub(crate) fn worth_repeating(status: StatusCode) -> bool {
     matches!(status.as_u16(), 408 | 425 | 429 | 500 | 502 | 503 | 504)
 }
 
-fn length_of(response: &Response) -> Option<u64> {
-    response.headers().get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+/// The announced size of a body as it is sent.
+pub(crate) fn length_of(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-fn starts_at(response: &Response, offset: u64) -> bool {
-    let range = response
-        .headers()
-        .get(reqwest::header::CONTENT_RANGE)
-        .and_then(|v| v.to_str().ok());
-    range.is_some_and(|r| r.starts_with(&format!("bytes {offset}-")))
-}
-
-fn read_error(method: &str, url: &Url, error: &reqwest::Error) -> NetError {
-    let message = innermost(error);
-    if is_refusal(error) {
-        NetError::Refused(format!("{method} {} was not sent: {message}", shown(url)))
-    } else if error.is_timeout() {
-        NetError::Transient(format!("{method} {} timed out", shown(url)))
-    } else {
-        NetError::Transient(format!("{method} {} failed: {message}", shown(url)))
-    }
-}
-
-fn send_error(what: &str, error: &reqwest::Error) -> SendError {
-    let message = innermost(error);
+fn send_error(what: &str, error: reqwest::Error) -> SendError {
     // Only what failed before there was a connection certainly didn't leave.
-    if error.is_connect() || error.is_builder() || is_refusal(error) {
+    let not_sent = error.is_connect() || error.is_builder();
+    let message = stripped(error);
+    if not_sent {
         SendError::NotSent(format!("{what} was not sent: {message}"))
     } else {
         SendError::Unknown(format!("{what} got no answer: {message}"))
     }
 }
 
+/// Whether the resolver, or the check of a redirect, refused an address.
 fn is_refusal(error: &reqwest::Error) -> bool {
     let mut cause: Option<&dyn std::error::Error> = Some(error);
     while let Some(e) = cause {
-        if e.is::<crate::Refused>() || e.to_string().ends_with(REDIRECT_REFUSED) {
+        if e.is::<Refused>() {
             return true;
         }
         cause = e.source();
@@ -629,22 +659,26 @@ fn is_refusal(error: &reqwest::Error) -> bool {
     false
 }
 
-const REDIRECT_REFUSED: &str = "(redirect not followed)";
-
 fn guarded_redirects(guard: Arc<Guard>) -> Policy {
-    Policy::custom(move |attempt| {
-        let from_https = attempt.previous().last().is_some_and(|url| url.scheme() == "https");
-        if attempt.previous().len() > MAX_REDIRECTS {
-            return attempt.error(format!("more than {MAX_REDIRECTS} redirects"));
-        }
-        if from_https && attempt.url().scheme() != "https" {
-            return attempt.error(format!("a redirect from https to plain http {REDIRECT_REFUSED}"));
-        }
-        match guard.check_url(attempt.url()) {
+    Policy::custom(
+        move |attempt| match may_follow(&guard, attempt.previous(), attempt.url()) {
             Ok(()) => attempt.follow(),
-            Err(refused) => attempt.error(format!("{refused} {REDIRECT_REFUSED}")),
-        }
-    })
+            Err(refused) => attempt.error(refused),
+        },
+    )
+}
+
+fn may_follow(guard: &Guard, previous: &[Url], next: &Url) -> Result<(), Refused> {
+    let from_https = previous.last().is_some_and(|url| url.scheme() == "https");
+    if previous.len() > MAX_REDIRECTS {
+        return Err(Refused(format!("it is redirected more than {MAX_REDIRECTS} times")));
+    }
+    if from_https && next.scheme() != "https" {
+        return Err(Refused(format!("it is redirected from https to {}", shown(next))));
+    }
+    guard
+        .check_url(next)
+        .map_err(|refused| Refused(format!("it is redirected, and {refused}")))
 }
 
 /// Resolves names and passes on only addresses that may be reached; the connection then uses just these.
@@ -675,5 +709,44 @@ impl Resolve for GuardedResolver {
                 (false, _) => Ok(Box::new(permitted.into_iter()) as Addrs),
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(text: &str) -> Url {
+        Url::parse(text).unwrap()
+    }
+
+    #[test]
+    fn a_redirect_never_leads_from_https_to_plain_http() {
+        let plain = url("http://old.example/b?token=s3cret");
+        let guard = Guard::new(vec![], [Origin::of(&plain)]);
+        let refused = may_follow(&guard, &[url("https://video.example/a")], &plain).unwrap_err();
+        assert!(refused.0.contains("from https"), "{refused}");
+        assert!(!refused.0.contains("s3cret"), "{refused}");
+        // A way that began with plain http and went on with https doesn't fall back either.
+        let way = [url("http://old.example/"), url("https://video.example/a")];
+        assert!(may_follow(&guard, &way, &plain).is_err());
+        assert_eq!(may_follow(&guard, &[url("http://old.example/")], &plain), Ok(()));
+    }
+
+    #[test]
+    fn every_hop_is_checked_like_the_first_address() {
+        let from = [url("https://video.example/a")];
+        for to in [
+            "https://10.0.0.1/",
+            "https://[::1]/",
+            "https://me:pw@other.example/",
+            "ftp://other.example/",
+        ] {
+            assert!(may_follow(&Guard::default(), &from, &url(to)).is_err(), "{to}");
+        }
+        assert_eq!(
+            may_follow(&Guard::default(), &from, &url("https://cdn.example/b")),
+            Ok(())
+        );
     }
 }

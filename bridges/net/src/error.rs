@@ -35,9 +35,10 @@ pub enum SendError {
     Unknown(String),
 }
 
-/// The innermost message of an error, which says most.
-pub(crate) fn innermost(error: &dyn std::error::Error) -> String {
-    let mut cause = error;
+/// The innermost message of an error, which says most. Never the URL with its query, which may carry a secret.
+pub(crate) fn stripped(error: reqwest::Error) -> String {
+    let error = error.without_url();
+    let mut cause: &dyn std::error::Error = &error;
     while let Some(next) = cause.source() {
         cause = next;
     }

@@ -71,6 +71,10 @@ impl Guard {
 
 /// A URL for messages: without query and user, either of which may carry secrets.
 pub(crate) fn shown(url: &Url) -> String {
+    if url.cannot_be_a_base() {
+        // All of it is content: data:, javascript:, mailto:.
+        return format!("{}:…", url.scheme());
+    }
     let mut url = url.clone();
     url.set_query(None);
     url.set_fragment(None);
@@ -116,18 +120,11 @@ fn public_v4(ip: Ipv4Addr) -> bool {
 
 fn public_v6(ip: Ipv6Addr) -> bool {
     let s = ip.segments();
-    !(ip.is_unspecified()
-        || ip.is_loopback()
-        || (s[0] == 0x64 && s[1] == 0xff9b)
-        || (s[0] == 0x100 && s[1] == 0 && s[2] == 0 && s[3] == 0)
-        || (s[0] == 0x2001 && s[1] < 0x200)
-        || (s[0] == 0x2001 && s[1] == 0xdb8)
-        || s[0] == 0x2002
-        || (s[0] & 0xfe00) == 0xfc00
-        || (s[0] & 0xffc0) == 0xfe80
-        || (s[0] & 0xffc0) == 0xfec0
-        || (s[0] == 0x3fff && s[1] < 0x1000)
-        || (s[0] & 0xff00) == 0xff00)
+    // Nothing outside 2000::/3 is the public internet: loopback, NAT64, translated IPv4, local, multicast (RFC 4291 §2.4).
+    (s[0] & 0xe000) == 0x2000
+        && !(s[0] == 0x2001 && (s[1] < 0x200 || s[1] == 0xdb8))
+        && s[0] != 0x2002
+        && !(s[0] == 0x3fff && s[1] < 0x1000)
 }
 
 #[cfg(test)]
@@ -146,8 +143,25 @@ mod tests {
             "2130706433",
             "0x7f.1",
             "0177.0.0.1",
+            "127.1",
+            "127.0.0.1.",
+            "%31%32%37.0.0.1",
+            "１２７.0.0.1",
+            "127。0。0。1",
+            "0x7f000001",
+            "017700000001",
             "10.1.2.3",
             "172.16.0.1",
+            "172.31.255.255",
+            "192.0.0.1",
+            "192.0.2.1",
+            "192.88.99.1",
+            "198.18.0.1",
+            "198.19.255.255",
+            "198.51.100.1",
+            "203.0.113.1",
+            "240.0.0.1",
+            "100.127.255.255",
             "192.168.0.1",
             "169.254.169.254",
             "100.64.0.1",
@@ -158,6 +172,14 @@ mod tests {
             "[::]",
             "[::ffff:127.0.0.1]",
             "[::127.0.0.1]",
+            "[::ffff:0:127.0.0.1]",
+            "[64:ff9b:1::1]",
+            "[100::1]",
+            "[fec0::1]",
+            "[5f00::1]",
+            "[2001::1]",
+            "[2001:20::1]",
+            "[3fff::1]",
             "[fe80::1]",
             "[fc00::1]",
             "[2002:7f00:1::]",

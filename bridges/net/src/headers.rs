@@ -12,14 +12,21 @@ pub fn media_type(headers: &HeaderMap) -> Option<String> {
     Some(value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
 }
 
-/// `Retry-After`, in seconds or as a date (RFC 9110 §10.2.3), at most a day.
+/// `Retry-After`, in seconds or as a date on the server's clock (RFC 9110 §10.2.3), at most a day.
 pub fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    let at = match text.parse::<u32>() {
-        Ok(seconds) => now + TimeDelta::seconds(i64::from(seconds)),
-        Err(_) => DateTime::<Utc>::from(httpdate::parse_http_date(text).ok()?),
-    };
-    Some(at.clamp(now, now + LONGEST_WAIT))
+    if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
+        // What has too many digits is far off all the same.
+        let seconds = text.parse::<u32>().unwrap_or(u32::MAX);
+        return Some(now + TimeDelta::seconds(i64::from(seconds)).min(LONGEST_WAIT));
+    }
+    let at = httpdate::parse_http_date(text).ok()?.into();
+    Some(on_our_clock(at, server_date(headers).unwrap_or(now), now))
+}
+
+/// An instant of the server's clock on ours, from now on to at most a day later.
+fn on_our_clock(at: DateTime<Utc>, server_now: DateTime<Utc>, now: DateTime<Utc>) -> DateTime<Utc> {
+    now + (at - server_now).clamp(TimeDelta::zero(), LONGEST_WAIT)
 }
 
 /// `X-RateLimit-Reset`: an ISO instant (Mastodon), Unix seconds (`PeerTube`, `GoToSocial`) or seconds from now, corrected by
@@ -42,7 +49,7 @@ pub fn rate_limit_reset(headers: &HeaderMap, now: DateTime<Utc>) -> Option<DateT
     } else {
         DateTime::parse_from_rfc3339(text).ok()?.to_utc()
     };
-    Some((now + (at - server_now)).clamp(now, now + LONGEST_WAIT))
+    Some(on_our_clock(at, server_now, now))
 }
 
 /// `X-RateLimit-Remaining`.
@@ -57,16 +64,19 @@ pub(crate) fn server_date(headers: &HeaderMap) -> Option<DateTime<Utc>> {
         .map(DateTime::<Utc>::from)
 }
 
+/// Headers for tests.
+#[cfg(test)]
+pub(crate) fn of_pairs(pairs: &[(&'static str, &str)]) -> HeaderMap {
+    pairs
+        .iter()
+        .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
+    use super::of_pairs as headers;
     use super::*;
-
-    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
-        pairs
-            .iter()
-            .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
-            .collect()
-    }
 
     fn at(text: &str) -> DateTime<Utc> {
         text.parse().unwrap()
@@ -108,6 +118,13 @@ mod tests {
             rate_limit_reset(&headers(&[("x-ratelimit-reset", "9999-01-01T00:00:00Z")]), now),
             Some(now + LONGEST_WAIT)
         );
+        for text in ["soon", "-5", "+5", "1.5", ""] {
+            assert_eq!(retry_after(&headers(&[("retry-after", text)]), now), None, "{text:?}");
+        }
+        assert_eq!(
+            retry_after(&headers(&[("retry-after", "99999999999999999999")]), now),
+            Some(now + LONGEST_WAIT)
+        );
         assert_eq!(
             retry_after(&headers(&[("retry-after", "300")]), now),
             Some(at("2026-11-25T10:05:00Z"))
@@ -116,5 +133,28 @@ mod tests {
             retry_after(&headers(&[("retry-after", "Wed, 25 Nov 2026 10:01:00 GMT")]), now),
             Some(at("2026-11-25T10:01:00Z"))
         );
+    }
+
+    #[test]
+    fn a_date_to_retry_after_is_read_on_the_servers_clock() {
+        let now = at("2026-11-25T10:00:00Z");
+        let late = headers(&[
+            ("retry-after", "Wed, 25 Nov 2026 11:00:30 GMT"),
+            ("date", "Wed, 25 Nov 2026 11:00:00 GMT"),
+        ]);
+        assert_eq!(retry_after(&late, now), Some(at("2026-11-25T10:00:30Z")));
+    }
+
+    #[test]
+    fn a_reset_at_the_end_of_time_is_no_panic() {
+        let now = at("2026-11-25T10:00:00Z");
+        let date = ("date", "Thu, 01 Jan 1970 00:00:00 GMT");
+        for text in ["8210266876799", "8210266876800", "1e300", "999999999"] {
+            let headers = headers(&[("x-ratelimit-reset", text), date]);
+            assert!(
+                rate_limit_reset(&headers, now).is_none_or(|until| until <= now + LONGEST_WAIT),
+                "{text}"
+            );
+        }
     }
 }

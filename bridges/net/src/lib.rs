@@ -5,13 +5,14 @@
 
 mod budget;
 mod client;
+mod download;
 mod error;
 mod guard;
 mod headers;
 #[cfg(feature = "stand-in")]
 pub mod stand_in;
 
-pub use client::{Answer, Download, Get, Net, NetConfig, Send, SystemEntropy, WriteBody};
+pub use client::{Answer, Download, Get, Net, NetConfig, Send, SystemEntropy, Timeouts, WriteBody};
 pub use error::{NetError, SendError};
 pub use guard::{Guard, Refused, is_public};
 pub use headers::{media_type, rate_limit_reset, retry_after};

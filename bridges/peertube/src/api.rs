@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tombolo_activitypub::{parse_instant, source_error};
@@ -16,7 +17,12 @@ use crate::source::Creator;
 const PAGE: usize = 100;
 /// How far pages of a scan overlap, since a list that grows at its head shifts under the reader.
 const OVERLAP: usize = 10;
-const MAX_PAGES: usize = 2000;
+/// Most videos of one scan, so that a server that makes up ids can't fill the memory.
+const MAX_VIDEOS: usize = 50_000;
+/// Longest time that the pages of one scan may take.
+const MAX_TIME: TimeDelta = TimeDelta::minutes(15);
+/// Longest validator that is kept.
+const MAX_ETAG: usize = 1024;
 
 /// Where this reader stands.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +32,8 @@ struct Place {
     etag: Option<String>,
     /// What the list said its total is.
     total: Option<u64>,
+    /// Whether the first page was all there is.
+    whole: bool,
 }
 
 struct Page {
@@ -36,13 +44,20 @@ struct Page {
     etag: Option<String>,
 }
 
+impl Page {
+    /// Whether a first page is all there is.
+    fn is_all(&self) -> bool {
+        self.total <= self.entries as u64
+    }
+}
+
 /// Reads the first page. It is all there is for most creators, so a poll of theirs is a scan as well.
 pub(crate) async fn poll(net: &Net, instance: &Url, creator: &Creator, cursor: &Cursor) -> Result<Poll, SourceError> {
     let place: Place = serde_json::from_value(cursor.0.clone()).unwrap_or_default();
     let Some(page) = first_page(net, instance, creator, place.etag.as_deref()).await? else {
         return Ok(Poll::Unchanged);
     };
-    let complete = page.total <= page.entries as u64;
+    let complete = page.is_all();
     Ok(Poll::Seen(Listing {
         cursor: cursor_of(&page),
         complete,
@@ -55,38 +70,45 @@ pub(crate) async fn poll(net: &Net, instance: &Url, creator: &Creator, cursor: &
 pub(crate) async fn scan(net: &Net, instance: &Url, creator: &Creator, cursor: &Cursor) -> Result<Poll, SourceError> {
     let place: Place = serde_json::from_value(cursor.0.clone()).unwrap_or_default();
     // An unchanged first page proves an unchanged list only where the list has no second one.
-    let etag = place
-        .etag
-        .as_deref()
-        .filter(|_| place.total.is_some_and(|total| total <= PAGE as u64));
+    let etag = place.etag.as_deref().filter(|_| place.whole);
     let Some(first) = first_page(net, instance, creator, etag).await? else {
         return Ok(Poll::Unchanged);
     };
-    let cursor = cursor_of(&first);
+    let (cursor, began) = (cursor_of(&first), net.clock().now());
     let mut seen: HashSet<ApId> = first.sightings.iter().map(|s| s.id.clone()).collect();
-    let (mut sightings, mut start, mut entries) = (first.sightings, PAGE - OVERLAP, first.entries);
-    for _ in 1..MAX_PAGES {
-        if entries < PAGE {
-            break;
+    let mut sightings = first.sightings;
+    let (mut start, mut entries, mut total) = (0, first.entries, first.total);
+    // The total decides, not the length of a page: an instance may give fewer at once than were asked for.
+    while entries > 0 && total > (start + entries) as u64 {
+        start += entries - OVERLAP.min(entries / 2);
+        if start > MAX_VIDEOS {
+            return Err(SourceError::Malformed(format!(
+                "the list of {instance} goes on after {start} videos"
+            )));
+        }
+        if net.clock().now() - began > MAX_TIME {
+            return Err(SourceError::Transient(format!(
+                "after {} minutes the list of {instance} still goes on, at place {start}",
+                MAX_TIME.num_minutes()
+            )));
         }
         let page = read_page(net, instance, creator, start, None)
             .await?
-            .ok_or_else(|| SourceError::Malformed(format!("a list of {instance} was answered with 304 unasked")))?;
-        let fresh: Vec<Sighting> = page
-            .sightings
-            .into_iter()
-            .filter(|s| seen.insert(s.id.clone()))
-            .collect();
-        if fresh.is_empty() {
-            break;
+            .ok_or_else(|| unasked(instance))?;
+        (entries, total) = (page.entries, page.total);
+        let before = sightings.len();
+        sightings.extend(page.sightings.into_iter().filter(|s| seen.insert(s.id.clone())));
+        if sightings.len() == before && entries > OVERLAP {
+            return Err(SourceError::Malformed(format!(
+                "the list of {instance} brings the same videos again from place {start} on; use read = \"outbox\""
+            )));
         }
-        sightings.extend(fresh);
-        (start, entries) = (start + PAGE - OVERLAP, page.entries);
     }
     // What was published during the walk is at the head now.
-    if start > PAGE
-        && let Some(head) = first_page(net, instance, creator, None).await?
-    {
+    if start > 0 {
+        let head = first_page(net, instance, creator, None)
+            .await?
+            .ok_or_else(|| unasked(instance))?;
         sightings.extend(head.sightings.into_iter().filter(|s| seen.insert(s.id.clone())));
     }
     Ok(Poll::Seen(Listing {
@@ -95,6 +117,10 @@ pub(crate) async fn scan(net: &Net, instance: &Url, creator: &Creator, cursor: &
         complete: true,
         scan_needed: false,
     }))
+}
+
+fn unasked(instance: &Url) -> SourceError {
+    SourceError::Malformed(format!("a list of {instance} was answered with 304 unasked"))
 }
 
 /// Whether the REST lists work here for this creator.
@@ -120,9 +146,6 @@ pub(crate) async fn fetch(net: &Net, instance: &Url, creator: &Creator, id: &ApI
     }
     if plain.visibility == Visibility::Private {
         return Ok(Fetched::NotPublic("it is no longer public".into()));
-    }
-    if plain.readiness != Readiness::Ready {
-        return Ok(Fetched::Post(Box::new(plain)));
     }
     let url = address(instance, &["api", "v1", "videos", &key, "captions"])?;
     let answer = net.get(&Get::json(url)).await.map_err(source_error)?;
@@ -164,7 +187,11 @@ async fn detail(net: &Net, instance: &Url, id: &ApId) -> Result<Detail, SourceEr
         status @ (401 | 403) => Ok(Detail::Other(Fetched::NotPublic(format!(
             "PeerTube answers {status}: it is private, internal, password-protected or blocked"
         )))),
-        404 | 410 => Ok(Detail::Other(Fetched::Gone)),
+        404 | 410 if is_json(&answer) => Ok(Detail::Other(Fetched::Gone)),
+        // PeerTube explains in JSON. What doesn't is in front of it, and says nothing about the video.
+        status @ (404 | 410) => Err(SourceError::Transient(format!(
+            "{url} was answered with status {status}, but not by PeerTube"
+        ))),
         status => Err(SourceError::Malformed(format!(
             "{url} was answered with status {status}"
         ))),
@@ -210,6 +237,11 @@ async fn read_page(
     match answer.status.as_u16() {
         200 => {}
         304 if etag.is_some() => return Ok(None),
+        status @ (404 | 410) if !is_json(&answer) => {
+            return Err(SourceError::Unsupported(format!(
+                "{instance} hides its lists (status {status}, and not by PeerTube)"
+            )));
+        }
         404 | 410 => {
             return Err(SourceError::NotFound(format!(
                 "{instance} knows no {} named {}",
@@ -237,20 +269,30 @@ async fn read_page(
             "{url} was not answered with a list of videos"
         )));
     };
+    if !entries.is_empty() && entries.iter().all(|entry| id_of_entry(entry).is_none()) {
+        return Err(SourceError::Malformed(format!(
+            "{url} was answered with {} entries and none that can be read",
+            entries.len()
+        )));
+    }
     Ok(Some(Page {
         sightings: entries
             .iter()
             .take(PAGE)
             .filter_map(|entry| sighting(entry, creator))
             .collect(),
-        entries: entries.len(),
+        entries: entries.len().min(PAGE),
         total,
-        etag: answer.etag().map(str::to_owned),
+        etag: answer.etag().filter(|tag| tag.len() <= MAX_ETAG).map(str::to_owned),
     }))
 }
 
+fn id_of_entry(entry: &Value) -> Option<ApId> {
+    ApId::parse(entry.get("url")?.as_str()?)
+}
+
 fn sighting(entry: &Value, creator: &Creator) -> Option<Sighting> {
-    let id = ApId::parse(entry.get("url")?.as_str()?)?;
+    let id = id_of_entry(entry)?;
     let privacy = entry.get("privacy").and_then(|p| p.get("id")).and_then(unsigned_of);
     let listed = id.origin() == creator.actor.origin() && privacy.is_none_or(|p| p == 1);
     listed.then(|| Sighting {
@@ -269,6 +311,7 @@ fn cursor_of(page: &Page) -> Cursor {
     let place = Place {
         etag: page.etag.clone(),
         total: Some(page.total),
+        whole: page.is_all(),
     };
     Cursor(serde_json::to_value(place).unwrap_or_default())
 }
@@ -285,8 +328,8 @@ pub(crate) fn address(instance: &Url, segments: &[&str]) -> Result<Url, SourceEr
 
 /// JSON, where the answer says that it is: a login page with status 200 is none.
 pub(crate) fn json(url: &Url, answer: &Answer) -> Result<Value, SourceError> {
-    let kind = answer.media_type().unwrap_or_default();
-    if !kind.contains("json") {
+    if !is_json(answer) {
+        let kind = answer.media_type().unwrap_or_default();
         return Err(SourceError::Malformed(format!(
             "{} was answered with {} instead of JSON (a login page or a proxy's notice?)",
             url.path(),
@@ -296,4 +339,8 @@ pub(crate) fn json(url: &Url, answer: &Answer) -> Result<Value, SourceError> {
     answer
         .json()
         .map_err(|e| SourceError::Malformed(format!("{} was answered with JSON that can't be read: {e}", url.path())))
+}
+
+fn is_json(answer: &Answer) -> bool {
+    answer.media_type().is_some_and(|kind| kind.contains("json"))
 }

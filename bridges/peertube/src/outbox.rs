@@ -40,15 +40,15 @@ pub(crate) async fn poll(net: &Net, creator: &Creator, cursor: &Cursor) -> Resul
     let Some(page) = walk.first_if_changed(place.etag.as_deref()).await? else {
         return Ok(Poll::Unchanged);
     };
-    let scan_needed = page.next.is_some() && place.total != page.total;
-    let complete = page.next.is_none();
+    let complete = page.next.is_none() || page.items.is_empty();
+    let scan_needed = !complete && place.total != page.total;
     place = Place {
         first: Some(first),
         etag: walk.etag.clone(),
         total: page.total,
     };
     Ok(Poll::Seen(Listing {
-        sightings: sightings(&page, creator),
+        sightings: sightings(&page, creator)?,
         cursor: cursor_of(&place),
         complete,
         scan_needed,
@@ -59,8 +59,7 @@ pub(crate) async fn poll(net: &Net, creator: &Creator, cursor: &Cursor) -> Resul
 pub(crate) async fn scan(net: &Net, creator: &Creator) -> Result<Poll, SourceError> {
     let first = fetch_first_page(net, outbox(creator)?).await?;
     let mut walk = Walk::from(net, first.clone());
-    let (mut seen, mut found, mut place) = (HashSet::new(), Vec::new(), None);
-    let mut listed = HashSet::new();
+    let (mut listed, mut found, mut place) = (HashSet::new(), Vec::new(), None);
     let mut page = walk.first_if_changed(None).await?;
     while let Some(current) = page {
         place.get_or_insert_with(|| Place {
@@ -68,16 +67,8 @@ pub(crate) async fn scan(net: &Net, creator: &Creator) -> Result<Poll, SourceErr
             etag: walk.etag.clone(),
             total: current.total,
         });
-        // Items that are of no use to us still show that the walk goes on.
-        let unseen = current.items.iter().filter(|item| seen.insert(key_of(item))).count();
-        if unseen == 0 {
-            walk.stop();
-        }
-        found.extend(
-            sightings(&current, creator)
-                .into_iter()
-                .filter(|s| listed.insert(s.id.clone())),
-        );
+        let seen = sightings(&current, creator)?;
+        found.extend(seen.into_iter().filter(|s| listed.insert(s.id.clone())));
         page = walk.next().await?;
     }
     let cursor = cursor_of(&place.unwrap_or_default());
@@ -93,7 +84,7 @@ pub(crate) async fn scan(net: &Net, creator: &Creator) -> Result<Poll, SourceErr
 pub(crate) async fn fetch(net: &Net, creator: &Creator, id: &ApId) -> Result<Fetched, SourceError> {
     let value = match fetch_object(net, &id.to_url()).await? {
         Object::Found(value) => value,
-        Object::Gone => return Ok(Fetched::Gone),
+        Object::Gone => return gone(net, creator, id).await,
         Object::Forbidden(status) => {
             return Ok(Fetched::NotPublic(format!(
                 "PeerTube answers {status}: it is private, internal, password-protected or blocked"
@@ -113,6 +104,17 @@ pub(crate) async fn fetch(net: &Net, creator: &Creator, id: &ApId) -> Result<Fet
     Ok(Fetched::Post(Box::new(post)))
 }
 
+/// A missing video is gone only where its maker is still there: with federation switched off, nothing answers.
+async fn gone(net: &Net, creator: &Creator, id: &ApId) -> Result<Fetched, SourceError> {
+    match fetch_object(net, &creator.actor.to_url()).await? {
+        Object::Found(_) => Ok(Fetched::Gone),
+        _ => Err(SourceError::Unsupported(format!(
+            "neither {id} nor {} can be read; federation may be switched off there",
+            creator.actor
+        ))),
+    }
+}
+
 /// Accounts and channels come as objects, as plain URLs, in any order (contract peertube §4).
 fn by_creator(video: &Value, creator: &Creator) -> bool {
     as_array(video.get("attributedTo").unwrap_or(&Value::Null))
@@ -121,26 +123,41 @@ fn by_creator(video: &Value, creator: &Creator) -> bool {
         .any(|id| id == creator.actor.as_str())
 }
 
-fn sightings(page: &Page, creator: &Creator) -> Vec<Sighting> {
-    page.items.iter().filter_map(|item| sighting(item, creator)).collect()
+/// The videos on a page. A page of which nothing can be read is no page without videos.
+fn sightings(page: &Page, creator: &Creator) -> Result<Vec<Sighting>, SourceError> {
+    if !page.items.is_empty() && page.items.iter().all(|item| object_of(item).is_none()) {
+        return Err(SourceError::Malformed(format!(
+            "the outbox of {} lists {} things and none that can be read",
+            creator.actor,
+            page.items.len()
+        )));
+    }
+    Ok(page.items.iter().filter_map(|item| sighting(item, creator)).collect())
 }
 
-fn sighting(activity: &Value, creator: &Creator) -> Option<Sighting> {
-    let is = |kind: &str| types_of(activity).any(|t| t == kind);
-    if activity.is_object() && !is("Create") && !is("Announce") {
+/// What an item is about, and its id.
+fn object_of(item: &Value) -> Option<(&Value, ApId)> {
+    let object = if item.is_object() { item.get("object")? } else { item };
+    Some((object, ApId::parse(id_of(object)?)?))
+}
+
+fn sighting(item: &Value, creator: &Creator) -> Option<Sighting> {
+    let is = |kind: &str| types_of(item).any(|t| t == kind);
+    if item.is_object() && !is("Create") && !is("Announce") {
         return None;
     }
-    let object = if activity.is_object() {
-        activity.get("object")?
-    } else {
-        activity
-    };
-    let id = ApId::parse(id_of(object)?)?;
+    let (object, id) = object_of(item)?;
     // A share of somebody else's video leads to another host, or fails the check of its author when it is fetched.
     if id.origin() != creator.actor.origin() {
         return None;
     }
-    if !object.is_object() || object.get("type").is_none() {
+    // An unlisted video may be announced, to nobody (contract peertube §3.2).
+    let whole = object.is_object() && object.get("type").is_some();
+    let audience = if whole { object.get("to") } else { item.get("to") };
+    if audience.map_or(whole, |to| !is_public(to)) {
+        return None;
+    }
+    if !whole {
         return Some(Sighting {
             id,
             title: None,
@@ -148,7 +165,7 @@ fn sighting(activity: &Value, creator: &Creator) -> Option<Sighting> {
             ready: None,
         });
     }
-    if !types_of(object).any(|t| t == "Video") || !is_public(object.get("to").unwrap_or(&Value::Null)) {
+    if !types_of(object).any(|t| t == "Video") || !by_creator(object, creator) {
         return None;
     }
     let ready = post_from_activitypub(object).map(|post| post.readiness == Readiness::Ready);
@@ -161,11 +178,6 @@ fn sighting(activity: &Value, creator: &Creator) -> Option<Sighting> {
         ready,
         id,
     })
-}
-
-/// What tells one item of a page from another.
-fn key_of(item: &Value) -> String {
-    id_of(item).map_or_else(|| item.to_string(), str::to_owned)
 }
 
 fn outbox(creator: &Creator) -> Result<&Url, SourceError> {

@@ -138,6 +138,17 @@ impl PeerTube {
     }
 
     async fn find_by_api(&self) -> Result<Creator, SourceError> {
+        let own = Origin::of(&self.instance);
+        let is_own = |host: &String| {
+            let there = Url::parse(&format!("{}://{host}", self.instance.scheme()));
+            there.is_ok_and(|url| Origin::of(&url) == own)
+        };
+        if !self.handle.host.as_ref().is_none_or(is_own) {
+            return Err(SourceError::NotFound(format!(
+                "{own} doesn't know {}, which is a handle of another server; check instance and handle",
+                self.handle
+            )));
+        }
         for (list, is_channel) in [("video-channels", true), ("accounts", false)] {
             let url = api::address(&self.instance, &["api", "v1", list, &self.handle.name])?;
             let answer = self.net.get(&Get::json(url.clone())).await.map_err(source_error)?;
@@ -146,19 +157,18 @@ impl PeerTube {
             }
             let value = api::json(&url, &answer)?;
             let text = |key: &str| value.get(key).and_then(Value::as_str);
-            if let Some(actor) = text("url").and_then(ApId::parse) {
-                let name = text("name").unwrap_or(&self.handle.name).to_owned();
+            if let Some(actor) = text("url").and_then(ApId::parse).filter(|id| id.origin() == own) {
+                let name = text("name").filter(|name| name.eq_ignore_ascii_case(&self.handle.name));
                 return Ok(Creator {
                     actor,
                     is_channel,
-                    name,
+                    name: name.unwrap_or(&self.handle.name).to_owned(),
                     outbox: None,
                 });
             }
         }
         Err(SourceError::NotFound(format!(
-            "{} knows no account or channel named {}; check instance and handle",
-            Origin::of(&self.instance),
+            "{own} knows no account or channel named {}; check instance and handle",
             self.handle.name
         )))
     }
@@ -260,6 +270,13 @@ impl Source for PeerTube {
 
     async fn fetch(&self, id: &ApId) -> Result<Fetched, SourceError> {
         let (reader, _, creator) = self.reader_and_creator().await?;
+        // Another host can claim whatever it likes about a creator (contract activitypub §2.2).
+        if id.origin() != creator.actor.origin() {
+            return Ok(Fetched::NotPublic(format!(
+                "it is not on the server of {}",
+                creator.actor
+            )));
+        }
         match reader {
             Reader::Api => api::fetch(&self.net, &self.instance, &creator, id).await,
             Reader::Outbox => outbox::fetch(&self.net, &creator, id).await,
@@ -269,6 +286,7 @@ impl Source for PeerTube {
     async fn is_ready(&self, id: &ApId) -> Result<bool, SourceError> {
         let (reader, _, creator) = self.reader_and_creator().await?;
         match reader {
+            _ if id.origin() != creator.actor.origin() => Ok(false),
             Reader::Api => api::is_ready(&self.net, &self.instance, id).await,
             Reader::Outbox => Ok(matches!(
                 outbox::fetch(&self.net, &creator, id).await?,

@@ -14,13 +14,21 @@ use url::Url;
 
 /// Longest text taken over from a video; PeerTube's own limit is 10,000 characters (contract peertube §7.1).
 const MAX_TEXT: usize = 256 * 1024;
-/// Most tags, renditions or captions looked at. PeerTube allows five tags.
-const MAX_ITEMS: usize = 100;
+/// Longest title, tag, name or code taken over. PeerTube's titles have 120 characters at most.
+const MAX_LINE: usize = 4 * 1024;
+/// Longest address taken over. Signed ones of an object storage are long.
+const MAX_ADDRESS: usize = 8 * 1024;
+/// Most entries of a list that are looked at. An ActivityPub video has four or five for each of its files.
+const MAX_LOOKED_AT: usize = 1000;
+/// Most tags, renditions or captions taken over. PeerTube allows five tags.
+const MAX_KEPT: usize = 100;
+/// Longest duration that is believed, in seconds: a week (contract activitypub §4.1).
+const MAX_DURATION: u32 = 7 * 86_400;
 
 /// Reads the answer of `GET /api/v1/videos/{id}` and that of its `captions`; relative paths are resolved against `base`.
 pub fn post_from_api(video: &Value, captions: &Value, base: &Url) -> Option<Post> {
-    let id = ApId::parse(video.get("url")?.as_str()?)?;
-    let resolve = |path: &Value| base.join(path.as_str()?).ok().filter(is_http);
+    let id = id_of_video(video.get("url")?)?;
+    let resolve = |path: &Value| file_address(base, path.as_str()?);
     let mut renditions: Vec<Rendition> = list(video, "files")
         .filter_map(|file| api_rendition(file, base, Packaging::File))
         .collect();
@@ -28,16 +36,12 @@ pub fn post_from_api(video: &Value, captions: &Value, base: &Url) -> Option<Post
         renditions
             .extend(list(playlist, "files").filter_map(|file| api_rendition(file, base, Packaging::FragmentedMp4)));
     }
-    let thumbnails = list(video, "thumbnails")
-        .filter_map(|t| Some((unsigned_of(t.get("width")?).unwrap_or(0), resolve(t.get("fileUrl")?)?)));
-    let thumbnail = thumbnails
-        .max_by_key(|(width, _)| *width)
-        .map(|(_, url)| url)
+    let thumbnail = largest(list(video, "thumbnails").filter_map(|t| Some((t, resolve(t.get("fileUrl")?)?))))
         .or_else(|| resolve(video.get("previewPath")?))
         .or_else(|| resolve(video.get("thumbnailPath")?));
     let captions = list(captions, "data").filter_map(|caption| {
         Some(Caption {
-            language: text(caption.get("language")?.get("id")?)?,
+            language: line(caption.get("language")?.get("id")?)?,
             url: caption
                 .get("fileUrl")
                 .and_then(resolve)
@@ -50,14 +54,14 @@ pub fn post_from_api(video: &Value, captions: &Value, base: &Url) -> Option<Post
     Some(assemble(Parts {
         uuid: video.get("uuid").and_then(Value::as_str),
         id,
-        title: video.get("name").and_then(text),
+        title: video.get("name").and_then(line),
         description: video.get("description").and_then(text),
-        tags: list(video, "tags").filter_map(text).collect(),
+        tags: list(video, "tags").filter_map(line).take(MAX_KEPT).collect(),
         category: video.get("category").and_then(|c| concept(c, "id", "label")),
         licence: video.get("licence").and_then(|c| concept(c, "id", "label")),
         language: video.get("language").and_then(|c| concept(c, "id", "label")),
         sensitive: video.get("nsfw").and_then(bool_of).unwrap_or(false),
-        warning: video.get("nsfwSummary").and_then(text),
+        warning: video.get("nsfwSummary").and_then(line),
         // Contract peertube §5: 1 public, 2 unlisted, everything else narrower.
         visibility: match privacy {
             Some(1) => Visibility::Public,
@@ -85,7 +89,7 @@ pub fn post_from_activitypub(video: &Value) -> Option<Post> {
     if !types_of(video).any(|t| t == "Video") {
         return None;
     }
-    let id = ApId::parse(video.get("id")?.as_str()?)?;
+    let id = id_of_video(video.get("id")?)?;
     let base = Url::parse(id.as_str()).ok()?;
     let mut renditions = Vec::new();
     for link in list(video, "url") {
@@ -94,21 +98,19 @@ pub fn post_from_activitypub(video: &Value) -> Option<Post> {
             renditions.extend(list(link, "tag").filter_map(|l| ap_rendition(l, &base, Packaging::FragmentedMp4)));
         }
     }
-    let thumbnail = list(video, "icon")
-        .filter_map(|icon| {
-            let url = icon
-                .as_str()
-                .or_else(|| as_array(icon.get("url")?).first().and_then(id_of))?;
-            let width = icon.get("width").and_then(unsigned_of).unwrap_or(0);
-            Some((width, base.join(url).ok().filter(is_http)?))
-        })
-        .max_by_key(|(width, _)| *width)
-        .map(|(_, url)| url);
+    let thumbnail = largest(list(video, "icon").filter_map(|icon| {
+        let url = icon
+            .as_str()
+            .or_else(|| as_array(icon.get("url")?).iter().find_map(id_of))?;
+        Some((icon, file_address(&base, url)?))
+    }));
     let captions = list(video, "subtitleLanguage").filter_map(|caption| {
-        let url = as_array(caption.get("url")?).iter().find_map(id_of)?;
+        // From 7.1 on there may be a playlist beside the file.
+        let is_file = |link: &&Value| link.get("mediaType").is_none_or(|kind| kind == "text/vtt");
+        let url = as_array(caption.get("url")?).iter().filter(is_file).find_map(id_of)?;
         Some(Caption {
-            language: text(caption.get("identifier")?)?,
-            url: base.join(url).ok().filter(is_http)?,
+            language: line(caption.get("identifier")?)?,
+            url: file_address(&base, url)?,
             automatic: caption.get("automaticallyGenerated").and_then(bool_of).unwrap_or(false),
         })
     });
@@ -126,17 +128,18 @@ pub fn post_from_activitypub(video: &Value) -> Option<Post> {
     Some(assemble(Parts {
         uuid: video.get("uuid").and_then(Value::as_str),
         id,
-        title: video.get("name").and_then(text),
+        title: video.get("name").and_then(line),
         description: video.get("content").and_then(text),
         tags: list(video, "tag")
             .filter(|tag| types_of(tag).any(|t| t == "Hashtag"))
-            .filter_map(|tag| text(tag.get("name")?))
+            .filter_map(|tag| line(tag.get("name")?))
+            .take(MAX_KEPT)
             .collect(),
         category: video.get("category").and_then(|c| concept(c, "identifier", "name")),
         licence: video.get("licence").and_then(|c| concept(c, "identifier", "name")),
         language: video.get("language").and_then(|c| concept(c, "identifier", "name")),
         sensitive: video.get("sensitive").and_then(bool_of).unwrap_or(false),
-        warning: video.get("summary").and_then(text),
+        warning: video.get("summary").and_then(line),
         visibility,
         state: video.get("state").and_then(unsigned_of),
         is_live,
@@ -149,6 +152,13 @@ pub fn post_from_activitypub(video: &Value) -> Option<Post> {
         captions: captions.collect(),
         thumbnail,
     }))
+}
+
+/// The id becomes the link that people are given, so it must not carry a name or password.
+fn id_of_video(id: &Value) -> Option<ApId> {
+    let id = ApId::parse(id.as_str()?)?;
+    let url = id.to_url();
+    (url.username().is_empty() && url.password().is_none()).then_some(id)
 }
 
 struct Parts<'a> {
@@ -186,19 +196,21 @@ fn assemble(parts: Parts<'_>) -> Post {
             .then_with(|| a.url.as_str().cmp(b.url.as_str()))
     });
     renditions.dedup_by(|a, b| a.url == b.url);
+    renditions.truncate(MAX_KEPT);
     let mut captions = parts.captions;
     captions.sort_by(|a, b| {
         a.language
             .cmp(&b.language)
             .then_with(|| a.url.as_str().cmp(b.url.as_str()))
     });
+    captions.truncate(MAX_KEPT);
     let media = Media {
         kind: MediaKind::Video,
         alt: None,
         renditions: if parts.is_live { Vec::new() } else { renditions },
         captions,
         thumbnail: parts.thumbnail,
-        duration: parts.duration.filter(|seconds| *seconds > 0),
+        duration: parts.duration.filter(|seconds| (1..=MAX_DURATION).contains(seconds)),
     };
     Post {
         link,
@@ -265,11 +277,14 @@ fn addresses(id: &ApId, uuid: Option<&str>) -> (Url, BTreeSet<String>) {
 /// The short form of a uuid in PeerTube's page addresses: the same number in base 58 (contract peertube §4).
 pub fn short_uuid(uuid: &str) -> Option<String> {
     const ALPHABET: &[u8; 58] = b"123456789abcdefghijkmnopqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ";
-    let digits: String = uuid.chars().filter(|c| *c != '-').collect();
-    if digits.len() != 32 || uuid.len() != 36 {
+    let fits = |(place, byte): (usize, u8)| match place {
+        8 | 13 | 18 | 23 => byte == b'-',
+        _ => byte.is_ascii_hexdigit(),
+    };
+    if uuid.len() != 36 || !uuid.bytes().enumerate().all(fits) {
         return None;
     }
-    let mut number = u128::from_str_radix(&digits, 16).ok()?;
+    let mut number = u128::from_str_radix(&uuid.replace('-', ""), 16).ok()?;
     let mut short = [ALPHABET[0]; 22];
     for place in short.iter_mut().rev() {
         *place = ALPHABET[usize::try_from(number % 58).ok()?];
@@ -279,8 +294,10 @@ pub fn short_uuid(uuid: &str) -> Option<String> {
 }
 
 fn api_rendition(file: &Value, base: &Url, packaging: Packaging) -> Option<Rendition> {
-    let url = file.get("fileUrl").or_else(|| file.get("fileDownloadUrl"))?.as_str()?;
-    let url = base.join(url).ok().filter(is_http)?;
+    let mut urls = ["fileUrl", "fileDownloadUrl"]
+        .into_iter()
+        .filter_map(|key| file.get(key)?.as_str());
+    let url = urls.find_map(|url| file_address(base, url))?;
     Some(Rendition {
         media_type: type_by_name(&url).to_owned(),
         bytes: file.get("size").and_then(unsigned_of).filter(|b| *b > 0),
@@ -295,7 +312,10 @@ fn api_rendition(file: &Value, base: &Url, packaging: Packaging) -> Option<Rendi
 }
 
 fn ap_rendition(link: &Value, base: &Url, packaging: Packaging) -> Option<Rendition> {
-    let media_type = link.get("mediaType").or_else(|| link.get("mimeType"))?.as_str()?;
+    let mut types = ["mediaType", "mimeType"]
+        .into_iter()
+        .filter_map(|key| link.get(key)?.as_str());
+    let media_type = types.next()?;
     let media_type = media_type.split(';').next()?.trim().to_ascii_lowercase();
     // A metadata link has `rel: ["metadata", "video/mp4"]` (contract activitypub §4.2) and is JSON by its own type.
     let is_file = media_type.starts_with("video/") || media_type.starts_with("audio/");
@@ -306,7 +326,7 @@ fn ap_rendition(link: &Value, base: &Url, packaging: Packaging) -> Option<Rendit
     {
         return None;
     }
-    let url = base.join(link.get("href")?.as_str()?).ok().filter(is_http)?;
+    let url = file_address(base, link.get("href")?.as_str()?)?;
     let mut codecs = as_array(link.get("attachment").unwrap_or(&Value::Null))
         .iter()
         .filter(|p| p.get("name").and_then(Value::as_str) == Some("ffprobe_codec_type"))
@@ -342,26 +362,45 @@ fn type_by_name(url: &Url) -> &'static str {
 }
 
 fn concept(value: &Value, id: &str, label: &str) -> Option<Concept> {
-    let id = string_of(value.get(id)?)?;
     Some(Concept {
-        id,
-        label: value.get(label).and_then(text).unwrap_or_default(),
+        id: line(value.get(id)?)?,
+        label: value.get(label).and_then(line).unwrap_or_default(),
     })
 }
 
 fn list<'a>(value: &'a Value, key: &str) -> impl Iterator<Item = &'a Value> {
-    as_array(value.get(key).unwrap_or(&Value::Null)).iter().take(MAX_ITEMS)
+    as_array(value.get(key).unwrap_or(&Value::Null))
+        .iter()
+        .take(MAX_LOOKED_AT)
 }
 
 /// Text that isn't empty, cut where it is longer than anything PeerTube accepts.
 fn text(value: &Value) -> Option<String> {
-    let full = string_of(value)?;
-    let mut end = full.len().min(MAX_TEXT);
+    cut(value, MAX_TEXT)
+}
+
+/// The same for a short text.
+fn line(value: &Value) -> Option<String> {
+    cut(value, MAX_LINE)
+}
+
+fn cut(value: &Value, longest: usize) -> Option<String> {
+    let mut full = string_of(value)?;
+    let mut end = full.len().min(longest);
     while !full.is_char_boundary(end) {
         end -= 1;
     }
-    let cut = &full[..end];
-    (!cut.trim().is_empty()).then(|| cut.to_owned())
+    full.truncate(end);
+    (!full.trim().is_empty()).then_some(full)
+}
+
+/// The largest of some pictures, told apart by nothing but themselves where they are equally large.
+fn largest<'a>(pictures: impl Iterator<Item = (&'a Value, Url)>) -> Option<Url> {
+    let size = |picture: &Value, side: &str| pixels(picture.get(side)).unwrap_or(0);
+    pictures
+        .map(|(picture, url)| (size(picture, "width"), size(picture, "height"), url))
+        .max()
+        .map(|(_, _, url)| url)
 }
 
 fn pixels(value: Option<&Value>) -> Option<u32> {
@@ -378,6 +417,12 @@ fn frames(value: Option<&Value>) -> Option<f32> {
     rate.filter(|n| *n > 0.0 && n.is_finite())
 }
 
-fn is_http(url: &Url) -> bool {
-    matches!(url.scheme(), "http" | "https")
+/// The address of a file or picture: nothing but http(s), and nothing that carries a name or password.
+fn file_address(base: &Url, reference: &str) -> Option<Url> {
+    if reference.trim().is_empty() || reference.len() > MAX_ADDRESS {
+        return None;
+    }
+    let url = base.join(reference).ok()?;
+    let plain = url.username().is_empty() && url.password().is_none();
+    (plain && matches!(url.scheme(), "http" | "https")).then_some(url)
 }

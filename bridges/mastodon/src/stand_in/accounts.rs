@@ -113,7 +113,7 @@ fn page<'a>(world: &'a World, account: u64, viewer: &Viewer, params: &Params, li
     let wanted = |status: &&Status| {
         status.account == account
             && World::sees(status, viewer.user())
-            && chosen(world, status, params)
+            && chosen(status, params)
             && below.is_none_or(|id| status.id < id)
             && above.is_none_or(|id| status.id > id)
             && lowest_above.is_none_or(|id| status.id > id)
@@ -128,12 +128,9 @@ fn page<'a>(world: &'a World, account: u64, viewer: &Viewer, params: &Params, li
     }
 }
 
-fn chosen(world: &World, status: &Status, params: &Params) -> bool {
+fn chosen(status: &Status, params: &Params) -> bool {
     let asked = |name: &str| params.truth(name) == Some(true);
-    let to_another = status.in_reply_to.is_some_and(|id| {
-        let parent = world.statuses.get(&id);
-        parent.is_none_or(|parent| parent.account != status.account)
-    });
+    let to_another = status.reply_to_account.is_some_and(|account| account != status.account);
     !(asked("pinned")
         || asked("exclude_replies") && to_another
         || asked("only_media") && status.media.is_empty()

@@ -1,4 +1,4 @@
-//! The side that other servers read: WebFinger, actors, outboxes, notes.
+//! The side that other servers read: WebFinger, actors, outboxes, notes. What a note looks like is in `notes`.
 
 use std::sync::Arc;
 
@@ -8,16 +8,14 @@ use axum::http::{HeaderMap, header};
 use serde_json::{Value, json};
 
 use super::accounts::number;
-use super::entities::{Writer, address, original_path};
+use super::entities::{Writer, address};
+use super::notes::{STREAMS, add_policy_terms, alternate, create, note_context, note_object, uri};
 use super::params::Params;
 use super::reply::{Answered, Reply};
-use super::sniff::Kind;
 use super::viewer::Viewer;
-use super::world::{Account, Audience, Medium, Status, World};
+use super::world::{Account, Status, World};
 use super::{Shared, lock, pages};
 
-const STREAMS: &str = "https://www.w3.org/ns/activitystreams";
-const PUBLIC: &str = "https://www.w3.org/ns/activitystreams#Public";
 /// Activities a page of an outbox.
 const PAGE: usize = 20;
 const VARY: &str = "Accept, Accept-Language, Cookie";
@@ -98,7 +96,16 @@ pub(super) async fn actor(State(shared): State<Arc<Shared>>, Path(id): Path<Stri
     let world = lock(&shared.world);
     let account = world.account(number(&id)).ok_or_else(|| absent(&headers))?;
     if !wants_activity(&headers) {
-        return Ok(moved(&address(&shared.base, &format!("/@{}", account.name))));
+        let at = |path: &str| address(&shared.base, path);
+        let handle = format!("acct:{}@{}", account.name, shared.domain());
+        let query = url::form_urlencoded::byte_serialize(handle.as_bytes()).collect::<String>();
+        let links = format!(
+            "<{}>; rel=\"lrdd\"; type=\"application/jrd+json\", {}",
+            at(&format!("/.well-known/webfinger?resource={query}")),
+            alternate(&at(&format!("/ap/users/{}", account.id)))
+        );
+        let cached = "max-age=15, public, stale-while-revalidate=30, stale-if-error=3600";
+        return Ok(moved(&at(&format!("/@{}", account.name)), &links, cached));
     }
     Ok(actor_reply(&shared, account))
 }
@@ -211,7 +218,7 @@ pub(super) async fn outbox(
     let page = page(&world, account, &params);
     let items: Vec<Value> = page.iter().map(|status| create(&writer, status)).collect();
     let mut body = json!({
-        "@context": if items.is_empty() { json!(STREAMS) } else { note_context(true) },
+        "@context": if items.is_empty() { json!(STREAMS) } else { note_context(&page) },
         "id": format!("{outbox}?{query}"),
         "type": "OrderedCollectionPage",
         "partOf": outbox,
@@ -261,7 +268,8 @@ pub(super) async fn note(
             .account(status.account)
             .map(|account| account.name.clone())
             .unwrap_or_default();
-        return Ok(moved(&address(&shared.base, &format!("/@{name}/{}", status.id))));
+        let page = address(&shared.base, &format!("/@{name}/{}", status.id));
+        return Ok(moved(&page, &alternate(&uri(&writer, status)), "max-age=10, public"));
     }
     Ok(note_reply(&writer, status))
 }
@@ -280,13 +288,9 @@ pub(super) async fn note_page(
     if wants_activity(&headers) {
         return Ok(note_reply(&writer, status));
     }
-    let alternate = format!(
-        "<{}>; rel=\"alternate\"; type=\"application/activity+json\"",
-        uri(&writer, status)
-    );
     Ok(pages::status(&writer, account, status)
         .with(header::VARY, VARY)
-        .with(header::LINK, &alternate))
+        .with(header::LINK, &alternate(&uri(&writer, status))))
 }
 
 /// `GET /ap/users/:id/statuses/:id/activity`
@@ -299,8 +303,9 @@ pub(super) async fn activity(
     let status = open(&world, &account, &id).ok_or_else(|| absent(&headers))?;
     let writer = shared.writer(&world, &Viewer::Anonymous);
     let mut body = create(&writer, status);
-    body["@context"] = note_context(!status.media.is_empty());
+    body["@context"] = note_context(&[status]);
     Ok(Reply::activity(&body)
+        .with(header::LINK, &alternate(&uri(&writer, status)))
         .cached("max-age=180, public")
         .with(header::VARY, VARY)
         .without_rates())
@@ -313,133 +318,12 @@ fn open<'a>(world: &'a World, account: &str, id: &str) -> Option<&'a Status> {
 
 fn note_reply(writer: &Writer<'_>, status: &Status) -> Reply {
     let mut body = note_object(writer, status);
-    body["@context"] = note_context(!status.media.is_empty());
-    let alternate = format!(
-        "<{}>; rel=\"alternate\"; type=\"application/activity+json\"",
-        uri(writer, status)
-    );
+    body["@context"] = note_context(&[status]);
     Reply::activity(&body)
         .cached("max-age=180, public")
         .with(header::VARY, VARY)
-        .with(header::LINK, &alternate)
+        .with(header::LINK, &alternate(&uri(writer, status)))
         .without_rates()
-}
-
-fn uri(writer: &Writer<'_>, status: &Status) -> String {
-    address(
-        writer.base,
-        &format!("/ap/users/{}/statuses/{}", status.account, status.id),
-    )
-}
-
-fn create(writer: &Writer<'_>, status: &Status) -> Value {
-    let object = note_object(writer, status);
-    json!({
-        "id": format!("{}/activity", uri(writer, status)),
-        "type": "Create",
-        "actor": object["attributedTo"],
-        "published": object["published"],
-        "to": object["to"],
-        "cc": object["cc"],
-        "object": object,
-    })
-}
-
-/// A Note.
-fn note_object(writer: &Writer<'_>, status: &Status) -> Value {
-    let at = |path: &str| address(writer.base, path);
-    let id = uri(writer, status);
-    let actor = at(&format!("/ap/users/{}", status.account));
-    let followers = format!("{actor}/followers");
-    let named = |id: &u64| at(&format!("/ap/users/{id}"));
-    let (to, mut cc) = if status.audience == Audience::Public {
-        (PUBLIC.to_owned(), vec![followers])
-    } else {
-        (followers, vec![PUBLIC.to_owned()])
-    };
-    cc.extend(status.mentions.iter().map(named));
-    let mentions =
-        status.mentions.iter().filter_map(|id| writer.world.account(*id)).map(
-            |account| json!({"type": "Mention", "href": named(&account.id), "name": format!("@{}", account.name)}),
-        );
-    let tags = status.tags.iter().map(
-        |tag| json!({"type": "Hashtag", "href": super::text::tag_page(writer.base, tag), "name": format!("#{tag}")}),
-    );
-    let name = writer
-        .world
-        .account(status.account)
-        .map(|account| account.name.as_str());
-    let content = writer.content(status);
-    let parent = status
-        .in_reply_to
-        .and_then(|id| writer.world.statuses.get(&id))
-        .map(|parent| uri(writer, parent));
-    let conversation = at(&format!("/contexts/{}-{}", status.account, status.id));
-    let media = status.media.iter().filter_map(|id| writer.world.media.get(id));
-    let seconds = |date: chrono::DateTime<chrono::Utc>| date.format("%Y-%m-%dT%H:%M:%SZ").to_string();
-    let mut note = json!({
-        "id": id,
-        "type": "Note",
-        "summary": (!status.spoiler.is_empty()).then_some(&status.spoiler),
-        "inReplyTo": parent,
-        "published": seconds(status.created_at),
-        "url": at(&format!("/@{}/{}", name.unwrap_or_default(), status.id)),
-        "attributedTo": actor,
-        "to": [to],
-        "cc": cc,
-        "sensitive": status.sensitive,
-        "atomUri": id,
-        "inReplyToAtomUri": parent,
-        "conversation": conversation,
-        "context": conversation,
-        "content": content,
-        "interactionPolicy": {"canQuote": {"automaticApproval": [PUBLIC]}},
-        "attachment": media.map(|medium| document(writer, medium)).collect::<Vec<_>>(),
-        "tag": mentions.chain(tags).collect::<Vec<_>>(),
-        "replies": {
-            "id": format!("{id}/replies"),
-            "type": "Collection",
-            "first": {
-                "type": "CollectionPage",
-                "next": format!("{id}/replies?only_other_accounts=true&page=true"),
-                "partOf": format!("{id}/replies"),
-                "items": [],
-            },
-        },
-        "likes": {"id": format!("{id}/likes"), "type": "Collection", "totalItems": 0},
-        "shares": {"id": format!("{id}/shares"), "type": "Collection", "totalItems": 0},
-    });
-    if let Some(language) = &status.language {
-        note["contentMap"] = json!({ language: content });
-    }
-    if let Some(edited) = status.edited_at {
-        note["updated"] = json!(seconds(edited));
-    }
-    note
-}
-
-fn document(writer: &Writer<'_>, medium: &Medium) -> Value {
-    let facts = &medium.facts;
-    let mut document = json!({
-        "type": "Document",
-        "mediaType": if facts.extension == "mp4" { "video/mp4" } else { facts.mime },
-        "url": address(writer.base, &original_path(medium)),
-        "name": medium.description,
-        "blurhash": "U~KxPD,$jY*ZoMW-fQn,bHaybHjZbZjabHWV",
-        "width": facts.width,
-        "height": facts.height,
-    });
-    if facts.kind != Kind::Image {
-        document["duration"] = json!(format!("PT{:?}S", facts.duration));
-    }
-    if let Some((x, y)) = medium.focus {
-        document["focalPoint"] = json!([x, y]);
-    }
-    if medium.thumbnail.is_some() {
-        let url = super::entities::preview_path(medium).map(|path| address(writer.base, &path));
-        document["icon"] = json!({"type": "Image", "mediaType": "image/jpeg", "url": url});
-    }
-    document
 }
 
 fn absent(headers: &HeaderMap) -> Reply {
@@ -450,34 +334,13 @@ fn absent(headers: &HeaderMap) -> Reply {
     }
 }
 
-fn moved(to: &str) -> Reply {
+/// Sends people on to the page of what they asked for.
+fn moved(to: &str, links: &str, cached: &str) -> Reply {
     Reply::content(302, "text/html; charset=utf-8", Vec::new())
-        .cached("max-age=15, public, stale-while-revalidate=30, stale-if-error=3600")
+        .cached(cached)
         .with(header::VARY, VARY)
         .with(header::LOCATION, to)
-}
-
-fn note_context(with_media: bool) -> Value {
-    let mut terms = json!({
-        "ostatus": "http://ostatus.org#",
-        "atomUri": "ostatus:atomUri",
-        "inReplyToAtomUri": "ostatus:inReplyToAtomUri",
-        "conversation": "ostatus:conversation",
-        "sensitive": "as:sensitive",
-        "toot": "http://joinmastodon.org/ns#",
-        "votersCount": "toot:votersCount",
-        "quote": {"@id": "https://w3id.org/fep/044f#quote", "@type": "@id"},
-        "quoteUri": "http://fedibird.com/ns#quoteUri",
-        "_misskey_quote": "https://misskey-hub.net/ns#_misskey_quote",
-        "quoteAuthorization": {"@id": "https://w3id.org/fep/044f#quoteAuthorization", "@type": "@id"},
-        "Hashtag": "as:Hashtag",
-    });
-    add_policy_terms(&mut terms);
-    if with_media {
-        terms["blurhash"] = json!("toot:blurhash");
-        terms["focalPoint"] = json!({"@container": "@list", "@id": "toot:focalPoint"});
-    }
-    json!([STREAMS, terms])
+        .with(header::LINK, links)
 }
 
 fn actor_context() -> Value {
@@ -502,19 +365,6 @@ fn actor_context() -> Value {
     });
     add_policy_terms(&mut terms);
     terms
-}
-
-fn add_policy_terms(terms: &mut Value) {
-    terms["gts"] = json!("https://gotosocial.org/ns#");
-    for (name, id) in [
-        ("interactionPolicy", "gts:interactionPolicy"),
-        ("canFeature", "https://w3id.org/fep/7aa9#canFeature"),
-        ("canQuote", "gts:canQuote"),
-        ("automaticApproval", "gts:automaticApproval"),
-        ("manualApproval", "gts:manualApproval"),
-    ] {
-        terms[name] = json!({"@id": id, "@type": "@id"});
-    }
 }
 
 /// `GET /ap/users/:id/statuses/:id/replies`: an empty collection.

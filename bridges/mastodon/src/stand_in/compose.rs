@@ -241,6 +241,9 @@ pub(super) fn publish(
         sensitive: draft.sensitive,
         language: draft.language,
         in_reply_to,
+        reply_to_account: in_reply_to
+            .and_then(|id| world.statuses.get(&id))
+            .map(|parent| parent.account),
         media: draft.media,
         mentions: draft.mentions,
         tags: draft.tags,

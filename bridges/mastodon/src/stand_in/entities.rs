@@ -120,12 +120,11 @@ impl Writer<'_> {
         let name = account.map(|account| account.name.as_str()).unwrap_or_default();
         let own = self.viewer.user() == Some(status.account);
         let open = status.audience.is_open();
-        let parent = status.in_reply_to.and_then(|id| world.statuses.get(&id));
         let replies = world
             .statuses
             .values()
             .filter(|reply| reply.in_reply_to == Some(status.id));
-        let quotes = if self.viewer.is_anonymous() || status.audience == Audience::Direct || !(open || own) {
+        let quotes = if self.viewer.user().is_none() || status.audience == Audience::Direct || !(open || own) {
             "denied"
         } else {
             "automatic"
@@ -134,7 +133,7 @@ impl Writer<'_> {
             "id": status.id.to_string(),
             "created_at": date(status.created_at),
             "in_reply_to_id": status.in_reply_to.map(|id| id.to_string()),
-            "in_reply_to_account_id": parent.map(|parent| parent.account.to_string()),
+            "in_reply_to_account_id": status.reply_to_account.map(|id| id.to_string()),
             "sensitive": status.sensitive,
             "spoiler_text": status.spoiler,
             "visibility": status.audience.name(),

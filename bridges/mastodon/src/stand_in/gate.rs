@@ -12,7 +12,7 @@ use futures_util::StreamExt;
 use tombolo_net::stand_in::Verdict;
 
 use super::rates::{Counted, write};
-use super::reply::{Family, Reply, WithoutRates};
+use super::reply::{Bare, Family, Reply, WithoutRates};
 use super::sniff::digest;
 use super::viewer::Viewer;
 use super::{Shared, lock};
@@ -38,9 +38,16 @@ pub(super) async fn gate(State(shared): State<Arc<Shared>>, mut request: Request
     });
     let verdict = verdict.flatten();
     let asked = (request.method().clone(), known_tag(request.headers()));
+    if request.method() == Method::HEAD {
+        // The same answer with the same ETag; the server leaves out the body.
+        *request.method_mut() = Method::GET;
+    }
     let response = if verdict.is_some_and(|verdict| !verdict.allowed) {
         drain(request.into_body()).await;
-        Reply::too_many("application/json").cached("no-cache").into_response()
+        Reply::too_many("application/json")
+            .cached("no-cache")
+            .with(header::VARY, "Origin")
+            .into_response()
     } else {
         request.extensions_mut().insert(viewer);
         next.run(request).await
@@ -72,17 +79,21 @@ async fn finish(
     if let Some(verdict) = closest.filter(|_| response.extensions().get::<WithoutRates>().is_none()) {
         write(response.headers_mut(), verdict, now);
     }
+    let bare = response.extensions().get::<Bare>().is_some();
     let headers = response.headers_mut();
     headers.insert(header::SERVER, HeaderValue::from_static("Mastodon"));
     let date = now.format("%a, %d %b %Y %H:%M:%S GMT").to_string();
     if let Ok(date) = HeaderValue::from_str(&date) {
         headers.insert(header::DATE, date);
     }
-    if !headers.contains_key(header::CACHE_CONTROL) {
+    if !bare && !headers.contains_key(header::CACHE_CONTROL) {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
     }
-    if !headers.contains_key(header::VARY) {
+    if !bare && !headers.contains_key(header::VARY) {
         headers.insert(header::VARY, HeaderValue::from_static("Authorization, Origin"));
+    }
+    if response.status() == StatusCode::NOT_MODIFIED {
+        response.headers_mut().remove(header::CONTENT_TYPE);
     }
     if response.status() == StatusCode::OK && is_text(response.headers()) {
         tag(response, &method, known_tag.as_deref()).await

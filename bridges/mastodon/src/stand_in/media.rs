@@ -291,14 +291,14 @@ pub(super) async fn file(State(shared): State<Arc<Shared>>, Path(path): Path<Str
     let modified = medium.uploaded_at.format("%a, %d %b %Y %H:%M:%S GMT").to_string();
     let asked = |name| headers.get(name).and_then(|value| value.to_str().ok());
     if asked(header::IF_MODIFIED_SINCE) == Some(modified.as_str()) {
-        return Ok(kept_long(Reply::content(304, kind, Vec::new())));
+        return Ok(kept_long(Reply::file(304, kind, Vec::new())));
     }
     let reply = match asked(header::RANGE).and_then(|range| part(range, bytes.len())) {
-        Some((from, to)) => Reply::content(206, kind, bytes[from..to].to_vec()).with(
+        Some((from, to)) => Reply::file(206, kind, bytes[from..to].to_vec()).with(
             header::CONTENT_RANGE,
             &format!("bytes {from}-{}/{}", to - 1, bytes.len()),
         ),
-        None => Reply::content(200, kind, bytes.to_vec()),
+        None => Reply::file(200, kind, bytes.to_vec()),
     };
     Ok(kept_long(reply)
         .with(header::LAST_MODIFIED, &modified)

@@ -15,6 +15,7 @@ mod language;
 mod links;
 mod media;
 mod mp4;
+mod notes;
 mod oauth;
 mod pages;
 mod params;
@@ -25,6 +26,8 @@ mod routes;
 mod settings;
 mod sniff;
 mod statuses;
+#[cfg(test)]
+mod tests;
 mod text;
 mod upload;
 mod viewer;
@@ -169,7 +172,7 @@ impl Mastodon {
         let token = Token {
             account,
             scopes: scopes.split_whitespace().map(str::to_owned).collect(),
-            app: 0,
+            app: world::BRIDGE,
             revoked: account.is_none(),
         };
         world.tokens.insert(secret.clone(), token);
@@ -183,7 +186,7 @@ impl Mastodon {
         let token = Token {
             account: None,
             scopes: vec!["read".into(), "write".into()],
-            app: 0,
+            app: world::BRIDGE,
             revoked: false,
         };
         world.tokens.insert(secret.clone(), token);
@@ -248,7 +251,7 @@ impl Mastodon {
             .collect()
     }
 
-    /// An account's owner posts something with another application. None for an unknown account or audience.
+    /// An account's owner posts something in a browser. None for an unknown account or audience.
     pub fn post(&self, name: &str, text: &str, visibility: &str) -> Option<Posted> {
         let now = self.shared.clock.now();
         let mut world = self.world();
@@ -265,10 +268,11 @@ impl Mastodon {
             sensitive: false,
             language: Some("en".into()),
             in_reply_to: None,
+            reply_to_account: None,
             media: Vec::new(),
             mentions: Vec::new(),
             tags: Vec::new(),
-            app: usize::MAX,
+            app: world::WEB,
             key: None,
             history: Vec::new(),
         };

@@ -182,13 +182,13 @@ pub(super) async fn revoke(State(shared): State<Arc<Shared>>, request: Request) 
     match world.tokens.get_mut(&text("token")) {
         Some(token) if Some(token.app) != app => {
             let says = "You are not authorized to revoke this token";
-            Err(refused(403, "unauthorized_client", says))
+            Err(plain_refusal(403, "unauthorized_client", says))
         }
         Some(token) => {
             token.revoked = true;
-            Ok(Reply::json(200, &json!({})).without_rates())
+            Ok(done())
         }
-        None => Ok(Reply::json(200, &json!({})).without_rates()),
+        None => Ok(done()),
     }
 }
 
@@ -197,7 +197,22 @@ fn scopes(written: &str) -> Vec<String> {
 }
 
 fn refused(status: u16, error: &str, description: &str) -> Reply {
-    Reply::json(status, &json!({"error": error, "error_description": description}))
+    let says = format!("Bearer realm=\"Doorkeeper\", error=\"{error}\", error_description=\"{description}\"");
+    plain_refusal(status, error, description)
         .cached("no-store")
+        .with(header::WWW_AUTHENTICATE, &says)
+}
+
+fn plain_refusal(status: u16, error: &str, description: &str) -> Reply {
+    Reply::json(status, &json!({"error": error, "error_description": description}))
+        .cached("no-cache")
+        .with(header::VARY, "Accept, Origin")
+        .without_rates()
+}
+
+fn done() -> Reply {
+    Reply::json(200, &json!({}))
+        .cached("max-age=0, private, must-revalidate")
+        .with(header::VARY, "Accept, Origin")
         .without_rates()
 }

@@ -1,5 +1,7 @@
 //! Pages for people, so that addresses open in a browser.
 
+use axum::http::header;
+
 use super::entities::{Writer, address, original_path, preview_path};
 use super::reply::Reply;
 use super::sniff::Kind;
@@ -46,7 +48,7 @@ pub(super) fn home(writer: &Writer<'_>) -> Reply {
 
 /// 404 for people.
 pub(super) fn not_found() -> Reply {
-    page(404, "Not here", "<h1>The page you are looking for isn't here.</h1>")
+    page(404, "Not here", "<h1>The page you are looking for isn't here.</h1>").with(header::VARY, "Accept")
 }
 
 fn article(writer: &Writer<'_>, account: &Account, status: &Status) -> String {

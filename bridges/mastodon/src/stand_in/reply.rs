@@ -24,12 +24,17 @@ pub(super) struct Reply {
     body: Vec<u8>,
     headers: Box<HeaderMap>,
     without_rates: bool,
+    bare: bool,
     family: Option<Verdict>,
 }
 
 /// Marks a response that carries no rate limit headers.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct WithoutRates;
+
+/// Marks a response that has its own headers and no others.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bare;
 
 /// The state of the limit on statuses, where the request was about one.
 #[derive(Clone, Copy, Debug)]
@@ -44,6 +49,7 @@ impl Reply {
             body,
             headers,
             without_rates: false,
+            bare: false,
             family: None,
         }
     }
@@ -66,6 +72,13 @@ impl Reply {
     /// Any other content.
     pub(super) fn content(status: u16, kind: &'static str, body: Vec<u8>) -> Self {
         Self::new(status, kind, body).without_rates()
+    }
+
+    /// A file, served without asking the application.
+    pub(super) fn file(status: u16, kind: &'static str, body: Vec<u8>) -> Self {
+        let mut reply = Self::content(status, kind, body);
+        reply.bare = true;
+        reply
     }
 
     /// `{"error": …}`.
@@ -96,7 +109,11 @@ impl Reply {
             "Bad Request"
         };
         let body = json!({ "status": status, "error": text }).to_string().into_bytes();
-        Self::new(status, RAILS_JSON, body).without_rates()
+        let mut reply = Self::new(status, RAILS_JSON, body)
+            .with(header::VARY, "Origin")
+            .without_rates();
+        reply.bare = true;
+        reply
     }
 
     /// 401 or 403 with what doorkeeper says about the token.
@@ -149,6 +166,9 @@ impl IntoResponse for Reply {
         *response.headers_mut() = *self.headers;
         if self.without_rates {
             response.extensions_mut().insert(WithoutRates);
+        }
+        if self.bare {
+            response.extensions_mut().insert(Bare);
         }
         if let Some(verdict) = self.family {
             response.extensions_mut().insert(Family(verdict));

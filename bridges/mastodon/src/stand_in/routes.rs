@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::header;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 
@@ -72,7 +73,7 @@ async fn home(State(shared): State<Arc<Shared>>) -> Reply {
 
 async fn nothing(request: Request) -> Reply {
     if request.uri().path().starts_with("/api/") {
-        Reply::not_found().without_rates()
+        Reply::not_found().with(header::VARY, "Accept, Origin").without_rates()
     } else {
         pages::not_found()
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::Extension;
 use axum::extract::{Path, RawQuery, Request, State};
 use axum::http::HeaderName;
+use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use super::accounts::number;
@@ -41,6 +42,13 @@ pub(super) async fn create(
     let mut rates = lock(&shared.rates);
     // Without rate limits there is no family either.
     let family = shared.rate_limits.then(|| rates.statuses(user.account, now)).flatten();
+    let at = params.text("scheduled_at");
+    if at
+        .and_then(|at| DateTime::parse_from_rfc3339(&at).ok())
+        .is_some_and(|at| at > now)
+    {
+        return Err(Reply::error(422, "Scheduled posts are not part of this stand-in"));
+    }
     let wish = Wish::from(&params);
     let parent = compose::parent(&world, user.account, &wish).map_err(|reply| reply.of_family(family))?;
     let honours_keys = shared.idempotency() != Idempotency::Ignored && !key.is_empty();
@@ -195,8 +203,8 @@ pub(super) async fn context(
     let writer = shared.writer(&world, &viewer);
     let mut above = Vec::new();
     let mut at = status;
-    while let Some(parent) = at.in_reply_to.and_then(|id| world.statuses.get(&id)) {
-        above.push(parent);
+    while let Some(parent) = world.parent(at) {
+        above.extend(world.statuses.get(&parent.id));
         at = parent;
     }
     above.reverse();
@@ -242,7 +250,7 @@ pub(super) async fn history(
 fn edit(
     writer: &Writer<'_>,
     status: &Status,
-    (at, text, spoiler, sensitive): &(chrono::DateTime<chrono::Utc>, String, String, bool),
+    (at, text, spoiler, sensitive): &(DateTime<Utc>, String, String, bool),
 ) -> Value {
     let version = Status {
         text: text.clone(),

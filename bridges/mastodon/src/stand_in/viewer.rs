@@ -8,8 +8,10 @@ use super::world::World;
 /// Who asks.
 #[derive(Clone, Debug)]
 pub(super) enum Viewer {
-    /// Nobody known. An unknown token counts as none, except where one is needed (contract §0a.5).
+    /// Nobody who says who it is.
     Anonymous,
+    /// Somebody with an unknown token, which counts as none except where one is needed (contract §0a.5).
+    Stranger,
     /// A token that was revoked.
     Revoked(String),
     /// An application without a user.
@@ -35,8 +37,11 @@ impl Viewer {
             .get(header::AUTHORIZATION)
             .and_then(|value| value.to_str().ok())
             .and_then(|value| value.strip_prefix("Bearer ").or_else(|| value.strip_prefix("bearer ")));
-        let Some((bearer, token)) = bearer.and_then(|bearer| world.tokens.get_key_value(bearer)) else {
+        let Some(bearer) = bearer else {
             return Self::Anonymous;
+        };
+        let Some((bearer, token)) = world.tokens.get_key_value(bearer) else {
+            return Self::Stranger;
         };
         match token.account {
             _ if token.revoked => Self::Revoked(bearer.clone()),
@@ -57,7 +62,7 @@ impl Viewer {
     /// The token, if it is a known one.
     pub(super) fn token(&self) -> Option<&str> {
         match self {
-            Self::Anonymous => None,
+            Self::Anonymous | Self::Stranger => None,
             Self::Revoked(token) | Self::App { token, .. } => Some(token),
             Self::User(user) => Some(&user.token),
         }
@@ -71,7 +76,7 @@ impl Viewer {
         }
     }
 
-    /// Whether nobody known asks.
+    /// Whether no token was sent, so that everybody would get the same answer.
     pub(super) fn is_anonymous(&self) -> bool {
         matches!(self, Self::Anonymous)
     }
@@ -79,7 +84,7 @@ impl Viewer {
     /// For what needs a user with one of these scopes.
     pub(super) fn needs(&self, scopes: &[&str]) -> Result<&User, Reply> {
         match self {
-            Self::Anonymous => {
+            Self::Anonymous | Self::Stranger => {
                 let text = "The access token is invalid";
                 Err(Reply::refused(401, text, "invalid_token", text))
             }
@@ -92,7 +97,7 @@ impl Viewer {
     /// For what everybody may ask; whoever sends a token needs the scope all the same (contract §1.5).
     pub(super) fn needs_if_known(&self, scopes: &[&str]) -> Result<(), Reply> {
         match self {
-            Self::Anonymous | Self::App { .. } => Ok(()),
+            Self::Anonymous | Self::Stranger | Self::App { .. } => Ok(()),
             Self::Revoked(_) => Err(revoked()),
             Self::User(user) => user.may(scopes).map(|_| ()),
         }

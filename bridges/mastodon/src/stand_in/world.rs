@@ -12,6 +12,9 @@ use super::sniff::Facts;
 const DELETION_JOB: Duration = Duration::seconds(50);
 /// Media that no status uses are removed after this.
 const VACUUM: Duration = Duration::hours(24);
+/// The applications that are there from the start.
+pub(super) const BRIDGE: usize = 0;
+pub(super) const WEB: usize = 1;
 /// How long an `Idempotency-Key` is remembered (contract §6.1).
 const KEY_LIFE: Duration = Duration::seconds(3600);
 
@@ -29,7 +32,7 @@ pub(super) struct World {
     pub(super) media: BTreeMap<u64, Medium>,
     keys: HashMap<(u64, String), (u64, DateTime<Utc>)>,
     /// Statuses whose deletion isn't through yet.
-    deleted: Vec<(u64, DateTime<Utc>)>,
+    deleted: BTreeMap<u64, (Status, DateTime<Utc>)>,
     last_id: u64,
     secrets: u64,
 }
@@ -124,6 +127,8 @@ pub(super) struct Status {
     pub(super) sensitive: bool,
     pub(super) language: Option<String>,
     pub(super) in_reply_to: Option<u64>,
+    /// Whose status this answers; known longer than the status.
+    pub(super) reply_to_account: Option<u64>,
     pub(super) media: Vec<u64>,
     pub(super) mentions: Vec<u64>,
     pub(super) tags: Vec<String>,
@@ -230,10 +235,17 @@ impl World {
             client_id: "bridge".into(),
             client_secret: "bridge-secret".into(),
         };
+        let web = App {
+            name: "Web".into(),
+            website: None,
+            client_id: "web".into(),
+            client_secret: "web-secret".into(),
+            ..bridge.clone()
+        };
         Self {
             limits,
             media_polls,
-            apps: vec![bridge],
+            apps: vec![bridge, web],
             ..Self::default()
         }
     }
@@ -272,12 +284,12 @@ impl World {
         let through = |at: DateTime<Utc>| now - at >= DELETION_JOB;
         let gone: Vec<u64> = self
             .deleted
-            .iter()
+            .values()
             .filter(|(_, at)| through(*at))
-            .map(|(id, _)| *id)
+            .map(|(status, _)| status.id)
             .collect();
         if !gone.is_empty() {
-            self.deleted.retain(|(_, at)| !through(*at));
+            self.deleted.retain(|_, (_, at)| !through(*at));
             for status in self.statuses.values_mut() {
                 status.in_reply_to = status.in_reply_to.filter(|parent| !gone.contains(parent));
             }
@@ -310,7 +322,7 @@ impl World {
     /// Removes a status; its media are free again once the background job has run, or go with it.
     pub(super) fn delete_status(&mut self, id: u64, with_media: bool, now: DateTime<Utc>) -> Option<Status> {
         let status = self.statuses.remove(&id)?;
-        self.deleted.push((id, now));
+        self.deleted.insert(id, (status.clone(), now));
         for medium in self
             .media
             .values_mut()
@@ -319,6 +331,13 @@ impl World {
             medium.hold = if with_media { Hold::Doomed } else { Hold::Leaving };
         }
         Some(status)
+    }
+
+    /// What a status answers, even if that is about to be gone.
+    pub(super) fn parent(&self, status: &Status) -> Option<&Status> {
+        let id = status.in_reply_to?;
+        let leaving = self.deleted.get(&id).map(|(status, _)| status);
+        self.statuses.get(&id).or(leaving)
     }
 
     /// Whether `viewer` may see a status.

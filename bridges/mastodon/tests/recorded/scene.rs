@@ -86,7 +86,10 @@ impl Scene {
             .expect("a client");
         let mut scene = Self {
             client,
-            here: BTreeMap::from([(RECORDED_HOST.to_owned(), toots.domain())]),
+            here: BTreeMap::from([
+                (RECORDED_HOST.to_owned(), toots.domain()),
+                (RECORDED_HOST.replace(':', "%3A"), toots.domain().replace(':', "%3A")),
+            ]),
             tokens: HashMap::from([("unknown".to_owned(), "no-such-token".to_owned())]),
             toots,
             clock,
@@ -280,7 +283,8 @@ impl Scene {
         let before = found.len();
         self.learn(recording, got);
         self.compare_headers(recording, got, &mut found);
-        if recording.response.body.is_object() {
+        // A page of an outbox holds other activities here; only its shape is compared.
+        if recording.response.body.is_object() && recording.response.body.get("orderedItems").is_none() {
             self.compare_values("$", &recording.response.body, &got.json, &mut found);
         }
         let extra = found.split_off(before);
