@@ -8,8 +8,8 @@ use crate::ledger::{Changes, Stage, StateName};
 
 /// Let the next pass try failed posts again.
 ///
-/// A post fails when its destination refuses it for good; after you have changed what was wrong, this frees it. Nothing is
-/// posted by this command itself.
+/// A post fails when its destination refuses it for good; after you have changed what was wrong, this frees it. A skipped post
+/// is freed when it is named. Nothing is posted by this command itself.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// Only posts that this is part of the address or title of [default: all that failed]
@@ -50,7 +50,12 @@ async fn free(global: &Global, arguments: &Arguments) -> Result<u8, u8> {
         let of_route = origins
             .iter()
             .any(|instance| tombolo_model::Origin::of(instance) == delivery.source.0.origin());
-        let failed = matches!(delivery.state(), StateName::Failed | StateName::Held);
+        // What was skipped for a reason of its own is tried again only when it is named.
+        let failed = match delivery.state() {
+            StateName::Failed | StateName::Held => true,
+            StateName::Skipped => !arguments.posts.is_empty(),
+            _ => false,
+        };
         if !failed || !of_route || !(wanted(delivery.key.post.as_str()) || wanted(&title)) {
             continue;
         }

@@ -67,8 +67,9 @@ pub(crate) async fn run(engine: &Engine, timetables: &[Timetable]) -> Result<(),
             remember_run(engine, timetable, after);
             plan[place].at = next_run(engine, timetable, after);
         }
-        // What became due while the pass ran is left for a moment, so that a failing instance isn't pressed.
-        plan[place].due = summary.next_due.map(|due| due.max(after + TimeDelta::seconds(5)));
+        // What became due while the pass ran is left for a moment, and an account with trouble until the next tick.
+        let next_due = summary.next_due.filter(|_| summary.troubles.is_empty());
+        plan[place].due = next_due.map(|due| due.max(after + TimeDelta::seconds(5)));
         tell_systemd(&[sd_notify::NotifyState::Status(&status_line(&summary, plan[place].at))]);
     }
     Ok(())

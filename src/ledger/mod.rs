@@ -10,11 +10,9 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tombolo_model::{ApId, Cursor, DeliveryKey, DestinationId, SourceId};
+use tombolo_model::{Cursor, DeliveryKey, DestinationId, SourceId};
 
-pub use records::{
-    Contact, Delivery, Part, PartState, Publishing, SeenPost, Skip, Stage, StateName, Unresolved, Waiting,
-};
+pub use records::{Contact, Delivery, Part, PartState, Publishing, Skip, Stage, StateName, Unresolved, Waiting};
 pub use store::StoreError;
 use store::{Batch, Options, Store, Tree};
 
@@ -84,9 +82,9 @@ impl Ledger {
         })
     }
 
-    /// How far a reader has read a source.
-    pub fn cursor(&self, source: &SourceId, reader: &str) -> Result<Option<Cursor>, StoreError> {
-        self.read(Tree::Cursors, &cursor_key(source, reader))
+    /// How far a reader has read a source, for a set of destinations. `place` names reader and set.
+    pub fn cursor(&self, source: &SourceId, place: &str) -> Result<Option<Cursor>, StoreError> {
+        self.read(Tree::Cursors, &cursor_key(source, place))
     }
 
     /// When a destination first met a source.
@@ -94,14 +92,9 @@ impl Ledger {
         self.read(Tree::Contacts, &contact_key(source, to))
     }
 
-    /// Whether the post was there at first contact, and so isn't carried.
-    pub fn in_baseline(&self, key: &DeliveryKey) -> Result<bool, StoreError> {
-        Ok(self.store.get(Tree::Baselines, &delivery_key(key))?.is_some())
-    }
-
-    /// A post seen at a source.
-    pub fn post(&self, id: &ApId) -> Result<Option<SeenPost>, StoreError> {
-        self.read(Tree::Posts, id.as_str().as_bytes())
+    /// Whether the post was there when the destination first met this source, and so isn't carried.
+    pub fn in_baseline(&self, source: &SourceId, key: &DeliveryKey) -> Result<bool, StoreError> {
+        Ok(self.store.get(Tree::Baselines, &baseline_key(source, key))?.is_some())
     }
 
     /// A delivery.
@@ -109,11 +102,11 @@ impl Ledger {
         self.read(Tree::Deliveries, &delivery_key(key))
     }
 
-    /// All deliveries to a destination.
-    pub fn deliveries_to(&self, to: &DestinationId) -> Result<Vec<Delivery>, StoreError> {
-        self.store
-            .iter_prefix(Tree::Deliveries, &destination_prefix(to))
-            .map(|record| record.and_then(|(_, value)| self.decode(Tree::Deliveries, &value)))
+    /// The deliveries to a destination for which something is still to be done.
+    pub fn open_deliveries_to(&self, to: &DestinationId) -> Result<Vec<Delivery>, StoreError> {
+        let all = self.store.iter_prefix(Tree::Deliveries, &destination_prefix(to));
+        let read = all.map(|record| record.and_then(|(_, value)| self.decode(Tree::Deliveries, &value)));
+        read.filter(|delivery: &Result<Delivery, _>| delivery.as_ref().map_or(true, |d| !d.is_settled()))
             .collect()
     }
 
@@ -157,8 +150,8 @@ impl Changes {
     }
 
     /// Keeps how far a reader has read.
-    pub fn put_cursor(&mut self, source: &SourceId, reader: &str, cursor: &Cursor) {
-        self.put(Tree::Cursors, cursor_key(source, reader), cursor);
+    pub fn put_cursor(&mut self, source: &SourceId, place: &str, cursor: &Cursor) {
+        self.put(Tree::Cursors, cursor_key(source, place), cursor);
     }
 
     /// Keeps that a destination has met a source.
@@ -167,13 +160,8 @@ impl Changes {
     }
 
     /// Keeps that the post was there at first contact.
-    pub fn put_baseline(&mut self, key: &DeliveryKey) {
-        self.0.put(Tree::Baselines, delivery_key(key), b"1".as_slice());
-    }
-
-    /// Keeps a post as seen.
-    pub fn put_post(&mut self, id: &ApId, post: &SeenPost) {
-        self.put(Tree::Posts, id.as_str().as_bytes().to_vec(), post);
+    pub fn put_baseline(&mut self, source: &SourceId, key: &DeliveryKey) {
+        self.0.put(Tree::Baselines, baseline_key(source, key), b"1".as_slice());
     }
 
     /// Keeps a delivery, and finds it by the uris of its copies from now on. What is delivered is in no baseline.
@@ -181,7 +169,8 @@ impl Changes {
         for copy in delivery.copies() {
             self.put(Tree::Copies, copy.uri.as_bytes().to_vec(), &delivery.key);
         }
-        self.0.remove(Tree::Baselines, delivery_key(&delivery.key));
+        self.0
+            .remove(Tree::Baselines, baseline_key(&delivery.source, &delivery.key));
         self.put(Tree::Deliveries, delivery_key(&delivery.key), delivery);
     }
 
@@ -195,8 +184,15 @@ impl Changes {
     }
 }
 
-fn cursor_key(source: &SourceId, reader: &str) -> Vec<u8> {
-    joined(&[source.0.as_str(), reader])
+fn cursor_key(source: &SourceId, place: &str) -> Vec<u8> {
+    joined(&[source.0.as_str(), place])
+}
+
+fn baseline_key(source: &SourceId, key: &DeliveryKey) -> Vec<u8> {
+    let mut bytes = contact_key(source, &key.to);
+    bytes.push(0);
+    bytes.extend_from_slice(key.post.as_str().as_bytes());
+    bytes
 }
 
 fn contact_key(source: &SourceId, to: &DestinationId) -> Vec<u8> {

@@ -4,22 +4,7 @@ use std::fmt;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use tombolo_model::{Copy, DeliveryKey, IdempotencyKey, Marker, PublishProgress, SourceId, Step};
-
-/// A post that a listing showed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SeenPost {
-    /// Whose it is.
-    pub source: SourceId,
-    /// When it was first seen.
-    pub first_seen: DateTime<Utc>,
-    /// Its title then, for messages.
-    #[serde(default)]
-    pub title: Option<String>,
-    /// When the source said it was published.
-    #[serde(default)]
-    pub published: Option<DateTime<Utc>>,
-}
+use tombolo_model::{Copy, DeliveryKey, IdempotencyKey, Marker, PublishProgress, Sighting, SourceId, Step};
 
 /// A destination's first look at a source.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -114,6 +99,9 @@ pub struct Part {
     /// When the first request left that may have made a copy.
     #[serde(default)]
     pub posted_since: Option<DateTime<Utc>>,
+    /// How often a file of it failed on its way, in a row.
+    #[serde(default)]
+    pub file_tries: u32,
     /// How many requests have left that may have made a copy.
     #[serde(default)]
     pub posts: u32,
@@ -173,6 +161,9 @@ pub struct Unresolved {
     pub reason: String,
     /// When the request was given up on.
     pub since: DateTime<Utc>,
+    /// What the server said when it refused to make it once more. It may do so because the copy exists already.
+    #[serde(default)]
+    pub refused: Option<String>,
     /// When a look at the destination first showed nothing.
     #[serde(default)]
     pub absent_since: Option<DateTime<Utc>>,
@@ -246,12 +237,12 @@ impl Part {
 
 impl Delivery {
     /// A delivery that nothing was done for yet.
-    pub fn seen(key: DeliveryKey, post: &SeenPost, backfill: bool) -> Self {
+    pub fn seen(key: DeliveryKey, source: &SourceId, sighting: &Sighting, backfill: bool) -> Self {
         Self {
             key,
-            source: post.source.clone(),
-            published: post.published,
-            title: post.title.clone(),
+            source: source.clone(),
+            published: sighting.published,
+            title: sighting.title.clone(),
             backfill,
             stage: Stage::Seen,
             parts: Vec::new(),
@@ -267,10 +258,11 @@ impl Delivery {
             Stage::Waiting(_) => StateName::Waiting,
             Stage::InParts => {
                 let states = || self.parts.iter().map(Part::state_name);
+                // What is unresolved comes first: it is never settled.
                 let worst = [
-                    StateName::Failed,
                     StateName::Unknown,
                     StateName::Publishing,
+                    StateName::Failed,
                     StateName::Waiting,
                 ];
                 worst

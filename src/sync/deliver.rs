@@ -13,15 +13,13 @@ use tombolo_model::{
 
 use super::files::{MemoryFile, RemoteFile, extension, picture};
 use super::listing::pause;
-use super::{Advance, Candidate, Engine, Line, Run, SyncError, reconcile};
+use super::{Advance, Candidate, Engine, Line, Run, SyncError, clipped, reconcile};
 use crate::ledger::{
     Changes, Delivery, Ledger, Part, PartState, Publishing, Skip, Stage, StateName, StoreError, Unresolved, Waiting,
 };
 use crate::transform::plan::MULTIPART_FRAME;
 use crate::transform::{Facts, PartPlan, Plan, Rung, plan};
 
-/// How soon a post that its source is still working on is looked at again.
-const SOURCE_PAUSE: TimeDelta = TimeDelta::seconds(60);
 /// How often a file that keeps failing on its way is tried before a lesser form of it is.
 const TRIES_OF_A_FILE: u32 = 6;
 /// How often a file may move while it is being carried, in one run.
@@ -49,22 +47,17 @@ impl Run<'_> {
             Ok(Fetched::Gone) => return skip(engine, candidate, "it was deleted at the source".into(), true).await,
             Err(e) => return source_failed(engine, candidate, &e).await,
         };
-        candidate.delivery.title.clone_from(&post.title);
+        candidate.delivery.title = post.title.as_deref().map(clipped);
         candidate.delivery.published = post.published;
         match &post.readiness {
             Readiness::Ready => {}
-            Readiness::InWork(what) => {
-                let not_before = engine.clock.now() + SOURCE_PAUSE;
-                return wait(engine, candidate, what.clone(), not_before).await;
-            }
+            Readiness::InWork(what) | Readiness::Paused(what) => return later(engine, candidate, what.clone()).await,
+            // The creator may repair it at the source.
             Readiness::Failed(what) => {
-                // Looked at now and then: the creator may repair it at the source.
-                let not_before = engine.clock.now() + TimeDelta::hours(1);
-                return wait(
+                return later(
                     engine,
                     candidate,
                     format!("{what}; it is carried once that is repaired"),
-                    not_before,
                 )
                 .await;
             }
@@ -141,11 +134,11 @@ async fn publish(
     }
     let draft = match prepare(engine, &candidate.delivery, planned, &part, limits).await {
         Ok(draft) => draft,
-        Err(MediaError::Transient(reason)) => return put_off(engine, candidate, part, reason, rungs).await,
+        Err(MediaError::Transient(reason)) => return file_failed(engine, candidate, part, reason, rungs).await,
         Err(MediaError::Gone(at)) => return moved(engine, candidate, part, &format!("{at} is gone"), rungs).await,
         Err(MediaError::Unusable(reason)) => return next_rung(engine, candidate, part, &reason, rungs).await,
     };
-    part.digest = digest(&draft);
+    part.digest = digest_of(&draft);
     let progress = part.progress();
     candidate.delivery.stage = Stage::InParts;
     candidate.delivery.parts = vec![part];
@@ -185,6 +178,7 @@ fn begun_part(
         rung_reason: None,
         marker: planned.marker.clone(),
         posted_since: None,
+        file_tries: 0,
         posts: 0,
         digest: String::new(),
     });
@@ -192,7 +186,8 @@ fn begun_part(
         Idempotency::Replays { ttl } => TimeDelta::from_std(ttl).is_ok_and(|ttl| now - part.key_made < ttl),
         _ => false,
     };
-    if !remembered {
+    // Before the first request a key names nothing yet: a fresh one is remembered longest.
+    if !remembered || part.posted_since.is_none() {
         part.key = IdempotencyKey::from_random(engine.entropy.key());
         part.key_made = now;
     }
@@ -211,7 +206,9 @@ async fn prepare(
     let mut media = Vec::new();
     if let Some(plan) = &planned.media {
         let rung = &plan.rungs[part.rung.min(plan.rungs.len() - 1)];
-        let name = |ending: &str| format!("tombolo-{}-1-1-{}.{ending}", delivery.key.digest(), part.rung + 1);
+        // Unique to what is in it: another file, or another alternative text, is another upload.
+        let content = digest(&format!("{} {}", rung.describe(), plan.alt));
+        let name = |ending: &str| format!("tombolo-{}-1-1-{}.{ending}", delivery.key.digest(), &content[..8]);
         match rung {
             Rung::AsItIs(rendition) => {
                 // A silent video with a thumbnail is refused (contract mastodon §0a.1).
@@ -298,8 +295,22 @@ async fn settle(
             };
             Advance::Rest
         }
+        // Once more sent and refused: perhaps because the first one took effect after all (contract mastodon §4.5).
+        PublishOutcome::Rejected { reason } if part.posts > 1 => {
+            part.state = PartState::Unknown(Unresolved {
+                reason: format!("the destination refused to make it once more: {reason}"),
+                refused: Some(clipped(&reason)),
+                since: now,
+                absent_since: None,
+                next_look: now,
+                progress: part.progress(),
+            });
+            Advance::Again
+        }
         PublishOutcome::Rejected { reason } => {
-            part.state = PartState::Failed { reason };
+            part.state = PartState::Failed {
+                reason: clipped(&reason),
+            };
             Advance::Rest
         }
         PublishOutcome::MediaRejected { reason, .. } => {
@@ -310,10 +321,10 @@ async fn settle(
         } => return moved(engine, candidate, part, &reason, rungs).await,
         PublishOutcome::MediaUnavailable {
             reason, moved: false, ..
+        } => {
+            return file_failed(engine, candidate, part, reason, rungs).await;
         }
-        | PublishOutcome::TryLater { reason } => {
-            return put_off(engine, candidate, part, reason, rungs).await;
-        }
+        PublishOutcome::TryLater { reason } => return put_off(engine, candidate, part, reason).await,
         PublishOutcome::Throttled { until, reason } => {
             part.state = waiting(&part, reason.clone(), until, None);
             Advance::Blocked(until, reason)
@@ -334,7 +345,8 @@ async fn settle(
         }
         PublishOutcome::Unknown { reason } => {
             part.state = PartState::Unknown(Unresolved {
-                reason: format!("it may have been published: {reason}"),
+                reason: format!("it may have been published: {}", clipped(&reason)),
+                refused: None,
                 since: now,
                 absent_since: None,
                 next_look: now,
@@ -374,6 +386,7 @@ async fn next_rung(
         next.describe()
     ));
     part.rung += 1;
+    part.file_tries = 0;
     part.state = PartState::Waiting {
         waiting: Waiting {
             reason: reason.to_owned(),
@@ -396,39 +409,41 @@ async fn moved(
 ) -> Result<Advance, SyncError> {
     candidate.moves += 1;
     if candidate.moves > MOVES {
-        return put_off(engine, candidate, part, reason.to_owned(), rungs).await;
+        return file_failed(engine, candidate, part, reason.to_owned(), rungs).await;
     }
-    note_part(
-        engine,
-        candidate,
-        waiting_part(part, reason.to_owned(), engine.clock.now(), 0),
-    )
-    .await?;
+    note_part(engine, candidate, waiting_part(part, reason, engine.clock.now(), 0)).await?;
     Ok(Advance::Again)
 }
 
-/// Something failed that may work later.
-async fn put_off(
+/// A file failed on its way. After several tries a lesser form of it is taken.
+async fn file_failed(
     engine: &Engine,
     candidate: &mut Candidate,
-    part: Part,
+    mut part: Part,
     reason: String,
     rungs: &[Rung],
 ) -> Result<Advance, SyncError> {
-    let times = candidate.tries + 1;
-    if times >= TRIES_OF_A_FILE && part.rung + 1 < rungs.len() {
-        return next_rung(engine, candidate, part, &format!("{reason} ({times} tries)"), rungs).await;
+    part.file_tries = part.file_tries.saturating_add(1);
+    if part.file_tries >= TRIES_OF_A_FILE && part.rung + 1 < rungs.len() {
+        let reason = format!("{reason} ({} tries)", part.file_tries);
+        return next_rung(engine, candidate, part, &reason, rungs).await;
     }
+    put_off(engine, candidate, part, reason).await
+}
+
+/// Something failed that may work later.
+async fn put_off(engine: &Engine, candidate: &mut Candidate, part: Part, reason: String) -> Result<Advance, SyncError> {
+    let times = candidate.tries + 1;
     let until = engine.clock.now() + TimeDelta::from_std(pause(times, engine.entropy.fraction())).unwrap_or_default();
-    note_part(engine, candidate, waiting_part(part, reason, until, times)).await?;
+    note_part(engine, candidate, waiting_part(part, &reason, until, times)).await?;
     Ok(Advance::Rest)
 }
 
-fn waiting_part(mut part: Part, reason: String, until: DateTime<Utc>, times: u32) -> Part {
+fn waiting_part(mut part: Part, reason: &str, until: DateTime<Utc>, times: u32) -> Part {
     let progress = part.progress();
     part.state = PartState::Waiting {
         waiting: Waiting {
-            reason,
+            reason: clipped(reason),
             not_before: until,
             times,
         },
@@ -460,8 +475,29 @@ async fn skip(
     until_listed: bool,
 ) -> Result<Advance, SyncError> {
     candidate.delivery.parts.clear();
-    candidate.delivery.stage = Stage::Skipped(Skip { reason, until_listed });
+    candidate.delivery.stage = Stage::Skipped(Skip {
+        reason: clipped(&reason),
+        until_listed,
+    });
     note(engine, &candidate.delivery).await?;
+    Ok(Advance::Rest)
+}
+
+/// The source is still working on it: each run looks once.
+async fn later(engine: &Engine, candidate: &mut Candidate, reason: String) -> Result<Advance, SyncError> {
+    let now = engine.clock.now();
+    wait(engine, candidate, &reason, now, 0).await?;
+    Ok(Advance::RestForThisRun)
+}
+
+async fn source_failed(engine: &Engine, candidate: &mut Candidate, error: &SourceError) -> Result<Advance, SyncError> {
+    let times = candidate.tries + 1;
+    let pause = TimeDelta::from_std(pause(times, engine.entropy.fraction())).unwrap_or_default();
+    let not_before = match error {
+        SourceError::Throttled { until, .. } => *until,
+        _ => engine.clock.now() + pause,
+    };
+    wait(engine, candidate, &error.to_string(), not_before, times).await?;
     Ok(Advance::Rest)
 }
 
@@ -469,31 +505,28 @@ async fn skip(
 async fn wait(
     engine: &Engine,
     candidate: &mut Candidate,
-    reason: String,
+    reason: &str,
     not_before: DateTime<Utc>,
-) -> Result<Advance, SyncError> {
-    let times = candidate.tries + 1;
+    times: u32,
+) -> Result<(), SyncError> {
     if let Some(part) = candidate.delivery.parts.first().cloned() {
-        note_part(engine, candidate, waiting_part(part, reason, not_before, times)).await?;
-    } else {
-        candidate.tries = times;
-        candidate.delivery.stage = Stage::Waiting(Waiting {
-            reason,
-            not_before,
-            times,
-        });
-        note(engine, &candidate.delivery).await?;
+        return note_part(engine, candidate, waiting_part(part, reason, not_before, times)).await;
     }
-    Ok(Advance::Rest)
-}
-
-async fn source_failed(engine: &Engine, candidate: &mut Candidate, error: &SourceError) -> Result<Advance, SyncError> {
-    let now = engine.clock.now();
-    let not_before = match error {
-        SourceError::Throttled { until, .. } => *until,
-        _ => now + TimeDelta::from_std(pause(candidate.tries + 1, engine.entropy.fraction())).unwrap_or_default(),
+    candidate.tries = times;
+    let mut waiting = Waiting {
+        reason: clipped(reason),
+        not_before,
+        times,
     };
-    wait(engine, candidate, error.to_string(), not_before).await
+    // The same state again isn't written again.
+    if let Stage::Waiting(before) = &candidate.delivery.stage
+        && before.reason == waiting.reason
+        && times == 0
+    {
+        waiting.not_before = before.not_before;
+    }
+    candidate.delivery.stage = Stage::Waiting(waiting);
+    note(engine, &candidate.delivery).await
 }
 
 fn destination_failed(engine: &Engine, error: DestinationError) -> Advance {
@@ -535,9 +568,7 @@ fn shown(mut line: Line, parts: &[PartPlan], limits: &Limits) -> Line {
     line
 }
 
-fn digest(draft: &Draft) -> String {
-    use std::fmt::Write;
-    let mut hash = Sha256::new();
+fn digest_of(draft: &Draft) -> String {
     let files: Vec<&str> = draft.media.iter().map(|m| m.file_name.as_str()).collect();
     let meant = json!([
         draft.text,
@@ -547,11 +578,17 @@ fn digest(draft: &Draft) -> String {
         draft.visibility,
         files
     ]);
-    hash.update(meant.to_string());
-    hash.finalize().iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    digest(&meant.to_string())
+}
+
+fn digest(text: &str) -> String {
+    use std::fmt::Write;
+    Sha256::digest(text)
+        .iter()
+        .fold(String::new(), |mut hexadecimal, byte| {
+            let _ = write!(hexadecimal, "{byte:02x}");
+            hexadecimal
+        })
 }
 
 /// Notes each step of a publication in the ledger before it is taken.

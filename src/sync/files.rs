@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use tombolo_model::{MediaBody, MediaError, MediaStream, Thumbnail};
-use tombolo_net::{Get, Net, NetError};
+use tombolo_net::{Get, Net, NetError, shown};
 use url::Url;
 
 /// Largest still picture held in memory. PeerTube's own limit is 8 MiB (contract peertube §7.1), its previews have 100 KiB.
@@ -30,7 +30,7 @@ impl MediaBody for RemoteFile {
         let unusable = |what: &str| Err(MediaError::Unusable(format!("the file at the source {what}")));
         match status.as_u16() {
             200 => {}
-            404 | 410 => return Err(MediaError::Gone(self.url.to_string())),
+            404 | 410 => return Err(MediaError::Gone(shown(&self.url))),
             other => return unusable(&format!("is answered with status {other}")),
         }
         if file.media_type.as_deref().is_some_and(|kind| kind.starts_with("text/")) {
@@ -79,9 +79,10 @@ pub(crate) async fn picture(net: &Net, url: &Url) -> Result<Thumbnail, MediaErro
             media_type,
             bytes: answer.body,
         }),
-        (404 | 410, _) => Err(MediaError::Gone(url.to_string())),
+        (404 | 410, _) => Err(MediaError::Gone(shown(url))),
         (status, _) => Err(MediaError::Unusable(format!(
-            "the thumbnail at {url} is no picture (status {status})"
+            "the thumbnail at {} is no picture (status {status})",
+            shown(url)
         ))),
     }
 }

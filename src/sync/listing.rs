@@ -7,10 +7,13 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use tombolo_model::{Cursor, DeliveryKey, DestinationId, Listing, Poll, Sighting, Source, SourceError, SourceId};
+use sha2::{Digest, Sha256};
+use tombolo_model::{
+    Cursor, DeliveryKey, DestinationId, Fetched, Listing, Poll, Readiness, Sighting, Source, SourceError, SourceId,
+};
 
 use super::{Observer, Since, SyncError};
-use crate::ledger::{Changes, Contact, Delivery, Ledger, SeenPost, Stage};
+use crate::ledger::{Changes, Contact, Delivery, Ledger, Stage, StoreError};
 
 /// How often all ids are listed, whatever the totals say: a video that becomes public late surfaces deep in a list
 /// (contract peertube §0.2).
@@ -18,13 +21,19 @@ const SCAN_AT_LEAST: TimeDelta = TimeDelta::hours(20);
 /// How many of the newest posts are asked whether they are finished, at first contact with a list that doesn't say. One
 /// that is being transcoded was published a short while ago.
 const ASKED_AT_FIRST_CONTACT: usize = 100;
+/// At first contact a post that can't be asked about is carried when it can only just have been published.
+const FRESH: TimeDelta = TimeDelta::days(1);
 
 /// What this process remembers of its reading; a new process begins with a full listing.
 #[derive(Debug, Default)]
 pub struct Memory {
-    cursors: HashMap<(SourceId, String), Cursor>,
-    scanned: HashMap<SourceId, DateTime<Utc>>,
+    cursors: HashMap<Place, Cursor>,
+    scanned: HashMap<Place, DateTime<Utc>>,
 }
+
+/// Whose posts, and by which reader for which destinations: a validator proves only that these destinations have seen what
+/// it stands for.
+type Place = (SourceId, String);
 
 /// A destination, as one route sees it.
 #[derive(Clone, Debug)]
@@ -49,92 +58,113 @@ pub(crate) async fn read(
     observer: &dyn Observer,
 ) -> Result<(SourceId, Opened), ReadError> {
     let id = source.id().await?;
-    let reader = source.reader().await?;
-    for target in targets {
-        tracing::debug!(route = target.route, reader = reader.name, completeness = ?reader.completeness, why = reader.why, "reading");
+    if targets.is_empty() {
+        return Ok((id, Opened::new()));
     }
-    let mut unmet = Vec::new();
-    for target in targets {
+    let reader = source.reader().await?;
+    tracing::debug!(
+        source = %id, reader = reader.name, completeness = ?reader.completeness, why = reader.why, "reading"
+    );
+    // Two routes to one destination are one target; the first route's settings count.
+    let mut distinct = HashSet::new();
+    let targets: Vec<&Target> = targets.iter().filter(|target| distinct.insert(&target.id)).collect();
+    let mut unmet = HashSet::new();
+    for target in &targets {
         if ledger.contact(&id, &target.id)?.is_none() {
-            unmet.push(target);
+            unmet.insert(&target.id);
         }
     }
-    let place = (id.clone(), reader.name.clone());
-    let known = match memory.cursors.get(&place) {
-        Some(cursor) => cursor.clone(),
-        None => ledger.cursor(&id, &reader.name)?.unwrap_or_default(),
-    };
-    let whole = !unmet.is_empty() || open.is_some();
-    let scan_due = memory.scanned.get(&id).is_none_or(|at| now - *at >= SCAN_AT_LEAST);
-    let mut seen = match (whole, scan_due) {
-        (true, _) => source.scan(&Cursor::default()).await?,
-        (false, true) => source.scan(&known).await?,
-        (false, false) => source.poll(&known).await?,
-    };
-    let mut scanned = whole || scan_due;
-    if let Poll::Seen(listing) = &seen
-        && listing.scan_needed
-        && !listing.complete
-    {
-        seen = source.scan(&Cursor::default()).await?;
-        scanned = true;
-    }
-    if scanned || matches!(&seen, Poll::Seen(listing) if listing.complete) {
-        memory.scanned.insert(id.clone(), now);
-    }
-    let Poll::Seen(listing) = seen else {
+    let place = (id.clone(), place_name(&reader.name, &targets));
+    let Some(listing) = list(ledger, memory, source, &place, !unmet.is_empty() || open.is_some(), now).await? else {
         return Ok((id, Opened::new()));
     };
 
     let mut changes = Changes::new();
-    note_posts(ledger, &mut changes, &id, &listing, now)?;
-    let first_contacts: HashSet<&DestinationId> = unmet.iter().map(|t| &t.id).collect();
-    for target in &unmet {
-        let left_alone = first_contact(ledger, &mut changes, source, &id, target, &listing, now).await?;
-        changes.put_contact(
-            &id,
-            &target.id,
-            &Contact {
-                at: now,
-                reader: reader.name.clone(),
-            },
-        );
-        observer.note(
-            &target.route,
-            &first_contact_note(&reader.name, &reader.why, listing.sightings.len(), left_alone),
-        );
-    }
     let mut opened = Opened::new();
-    let mut met: HashSet<&DestinationId> = HashSet::new();
-    for target in targets
-        .iter()
-        .filter(|t| !first_contacts.contains(&t.id) && met.insert(&t.id))
-    {
-        for sighting in &listing.sightings {
-            opened.extend(note_sighting(ledger, &mut changes, &id, target, sighting, now)?);
-        }
-    }
-    if let Some(since) = open {
-        let mut met: HashSet<&DestinationId> = HashSet::new();
-        for target in targets.iter().filter(|t| met.insert(&t.id)) {
-            opened.extend(open_baseline(
-                ledger,
+    for target in targets {
+        let desk = Desk {
+            ledger,
+            source,
+            id: &id,
+            to: &target.id,
+            now,
+        };
+        if unmet.contains(&target.id) {
+            let left_alone = desk
+                .first_contact(&mut changes, target.since, &listing.sightings)
+                .await?;
+            changes.put_contact(
                 &id,
-                target,
-                &listing,
-                since,
-                now,
-                first_contacts.contains(&target.id),
-            )?);
+                &target.id,
+                &Contact {
+                    at: now,
+                    reader: reader.name.clone(),
+                },
+            );
+            let note = first_contact_note(&reader.name, &reader.why, listing.sightings.len(), left_alone);
+            observer.note(&target.route, &note);
+        } else {
+            for sighting in &listing.sightings {
+                opened.extend(desk.note(&mut changes, sighting)?);
+            }
+        }
+        if let Some(since) = open {
+            opened.extend(
+                desk.open_baseline(since, &listing.sightings, unmet.contains(&target.id))
+                    .await?,
+            );
         }
     }
     // Without news the reader's place is kept in memory only.
     if !changes.is_empty() {
-        changes.put_cursor(&id, &reader.name, &listing.cursor);
+        changes.put_cursor(&id, &place.1, &listing.cursor);
         ledger.commit(changes).await?;
     }
     memory.cursors.insert(place, listing.cursor);
     Ok((id, opened))
+}
+
+/// Lists what is new, or everything: for a first contact, at the first look of a process, daily, and when the totals say so.
+async fn list(
+    ledger: &Ledger,
+    memory: &mut Memory,
+    source: &dyn Source,
+    place: &Place,
+    everything: bool,
+    now: DateTime<Utc>,
+) -> Result<Option<Listing>, ReadError> {
+    let known = match memory.cursors.get(place) {
+        Some(cursor) => cursor.clone(),
+        None => ledger.cursor(&place.0, &place.1)?.unwrap_or_default(),
+    };
+    let scan_due = memory.scanned.get(place).is_none_or(|at| now - *at >= SCAN_AT_LEAST);
+    let mut seen = match (everything, scan_due) {
+        (true, _) => source.scan(&Cursor::default()).await?,
+        (false, true) => source.scan(&known).await?,
+        (false, false) => source.poll(&known).await?,
+    };
+    let mut scanned = everything || scan_due;
+    if matches!(&seen, Poll::Seen(listing) if listing.scan_needed && !listing.complete) {
+        seen = source.scan(&Cursor::default()).await?;
+        scanned = true;
+    }
+    if scanned || matches!(&seen, Poll::Seen(listing) if listing.complete) {
+        memory.scanned.insert(place.clone(), now);
+    }
+    Ok(match seen {
+        Poll::Unchanged => None,
+        Poll::Seen(listing) => Some(listing),
+    })
+}
+
+fn place_name(reader: &str, targets: &[&Target]) -> String {
+    let mut ids: Vec<String> = targets.iter().map(|target| target.id.to_string()).collect();
+    ids.sort_unstable();
+    let digest = Sha256::digest(ids.join("\n"));
+    format!(
+        "{reader} for {}",
+        digest[..8].iter().map(|byte| format!("{byte:02x}")).collect::<String>()
+    )
 }
 
 /// Why a source could not be read.
@@ -143,7 +173,7 @@ pub(crate) enum ReadError {
     #[error(transparent)]
     Source(#[from] SourceError),
     #[error(transparent)]
-    Ledger(#[from] crate::ledger::StoreError),
+    Ledger(#[from] StoreError),
 }
 
 impl ReadError {
@@ -155,138 +185,158 @@ impl ReadError {
     }
 }
 
-fn note_posts(
-    ledger: &Ledger,
-    changes: &mut Changes,
-    source: &SourceId,
-    listing: &Listing,
+/// One source and one destination: where sightings are sorted.
+struct Desk<'a> {
+    ledger: &'a Ledger,
+    source: &'a dyn Source,
+    id: &'a SourceId,
+    to: &'a DestinationId,
     now: DateTime<Utc>,
-) -> Result<(), ReadError> {
-    for sighting in &listing.sightings {
-        if ledger.post(&sighting.id)?.is_none() {
-            changes.put_post(&sighting.id, &seen_post(source, sighting, now));
-        }
-    }
-    Ok(())
 }
 
-/// Records what is publishable now as the baseline, except what `since` leaves out of it. Returns how many are in it.
-async fn first_contact(
-    ledger: &Ledger,
-    changes: &mut Changes,
-    source: &dyn Source,
-    id: &SourceId,
-    target: &Target,
-    listing: &Listing,
-    now: DateTime<Utc>,
-) -> Result<usize, ReadError> {
-    let mut by_date: Vec<&Sighting> = listing.sightings.iter().collect();
-    by_date.sort_by_key(|s| std::cmp::Reverse(s.published));
-    let mut left_alone = 0;
-    for (place, sighting) in by_date.into_iter().enumerate() {
-        let key = DeliveryKey {
+impl Desk<'_> {
+    fn key(&self, sighting: &Sighting) -> DeliveryKey {
+        DeliveryKey {
             post: sighting.id.clone(),
-            to: target.id.clone(),
-        };
-        if ledger.delivery(&key)?.is_some() || is_copy(ledger, sighting)? {
-            continue;
-        }
-        if target.since.leaves_out(sighting.published) {
-            changes.put_delivery(&Delivery::seen(key, &seen_post(id, sighting, now), true));
-            continue;
-        }
-        let ready = match sighting.ready {
-            Some(ready) => ready,
-            None if place < ASKED_AT_FIRST_CONTACT => source.is_ready(&sighting.id).await?,
-            None => true,
-        };
-        if ready {
-            changes.put_baseline(&key);
-            left_alone += 1;
-        } else {
-            changes.put_delivery(&Delivery::seen(key, &seen_post(id, sighting, now), false));
+            to: self.to.clone(),
         }
     }
-    Ok(left_alone)
+
+    /// A copy is never a source (invariant 4).
+    fn is_copy(&self, sighting: &Sighting) -> Result<bool, StoreError> {
+        Ok(self.ledger.copy_owner(sighting.id.as_str())?.is_some())
+    }
+
+    /// Records what is publishable now as the baseline, except what `since` leaves out of it. Returns how many are in it.
+    async fn first_contact(
+        &self,
+        changes: &mut Changes,
+        since: Since,
+        sightings: &[Sighting],
+    ) -> Result<usize, ReadError> {
+        let mut newest_first: Vec<&Sighting> = sightings.iter().collect();
+        newest_first.sort_by_key(|s| std::cmp::Reverse(s.published));
+        let mut left_alone = 0;
+        for (place, sighting) in newest_first.into_iter().enumerate() {
+            let key = self.key(sighting);
+            if let Some(delivery) = self.ledger.delivery(&key)? {
+                self.take_over(changes, delivery);
+                continue;
+            }
+            if self.is_copy(sighting)? {
+                continue;
+            }
+            let sighting = self.dated(since, sighting).await?;
+            if since.leaves_out(sighting.published) {
+                changes.put_delivery(&Delivery::seen(key, self.id, &sighting, true));
+            } else if self.is_in_work(&sighting, place < ASKED_AT_FIRST_CONTACT).await? {
+                changes.put_delivery(&Delivery::seen(key, self.id, &sighting, false));
+            } else {
+                changes.put_baseline(self.id, &key);
+                left_alone += 1;
+            }
+        }
+        Ok(left_alone)
+    }
+
+    /// Whether the source has yet to finish it: then it is still to be published, and no old post.
+    async fn is_in_work(&self, sighting: &Sighting, ask: bool) -> Result<bool, ReadError> {
+        let ready = match (sighting.ready, ask) {
+            (Some(ready), _) => Ok(ready),
+            (None, true) => self.source.is_ready(&sighting.id).await,
+            (None, false) => Ok(true),
+        };
+        let fetched = match ready {
+            Ok(true) => return Ok(false),
+            Ok(false) => self.source.fetch(&sighting.id).await,
+            Err(e) => Err(e),
+        };
+        match fetched {
+            // What was finished before and is only being moved or edited is old.
+            Ok(Fetched::Post(post)) => Ok(matches!(post.readiness, Readiness::InWork(_))),
+            Ok(Fetched::NotPublic(_) | Fetched::Gone) => Ok(false),
+            // The server asks for patience with all of them: better another time than wrongly now.
+            Err(e @ (SourceError::Throttled { .. } | SourceError::Refused(_))) => Err(e.into()),
+            // One bad post doesn't hold up the others.
+            Err(error) => {
+                tracing::warn!(post = %sighting.id, %error, "it can't be asked whether it is finished");
+                Ok(sighting.published.is_some_and(|at| self.now - at < FRESH))
+            }
+        }
+    }
+
+    /// A post that is in no baseline is carried, whatever its date; one that wasn't public is looked at again.
+    fn note(&self, changes: &mut Changes, sighting: &Sighting) -> Result<Option<Delivery>, ReadError> {
+        let key = self.key(sighting);
+        match self.ledger.delivery(&key)? {
+            None => {
+                if !self.ledger.in_baseline(self.id, &key)? && !self.is_copy(sighting)? {
+                    changes.put_delivery(&Delivery::seen(key, self.id, sighting, false));
+                }
+            }
+            Some(mut delivery) => match &delivery.stage {
+                Stage::Skipped(skip) if skip.until_listed && sighting.ready != Some(false) => {
+                    delivery.stage = Stage::Seen;
+                    return Ok(Some(delivery));
+                }
+                _ => self.take_over(changes, delivery),
+            },
+        }
+        Ok(None)
+    }
+
+    /// A delivery begun under another handle of the same creator goes on under this one.
+    fn take_over(&self, changes: &mut Changes, mut delivery: Delivery) {
+        if delivery.source != *self.id && !delivery.is_settled() {
+            delivery.source = self.id.clone();
+            changes.put_delivery(&delivery);
+        }
+    }
+
+    /// The posts of the baseline that `since` opens.
+    async fn open_baseline(
+        &self,
+        since: Since,
+        sightings: &[Sighting],
+        first_contact: bool,
+    ) -> Result<Opened, ReadError> {
+        let mut opened = Opened::new();
+        for sighting in sightings {
+            let key = self.key(sighting);
+            let baselined = first_contact || self.ledger.in_baseline(self.id, &key)?;
+            if !baselined || self.ledger.delivery(&key)?.is_some() || self.is_copy(sighting)? {
+                continue;
+            }
+            let sighting = self.dated(since, sighting).await?;
+            if since.leaves_out(sighting.published) {
+                opened.push(Delivery::seen(key, self.id, &sighting, true));
+            }
+        }
+        Ok(opened)
+    }
+
+    /// The sighting with its date, where old posts are asked for and the listing doesn't say when they were published.
+    async fn dated(&self, since: Since, sighting: &Sighting) -> Result<Sighting, ReadError> {
+        let mut sighting = sighting.clone();
+        if since != Since::Now
+            && sighting.published.is_none()
+            && let Ok(Fetched::Post(post)) = self.source.fetch(&sighting.id).await
+        {
+            sighting.published = post.published;
+            sighting.title = post.title.map(|title| super::clipped(&title));
+        }
+        Ok(sighting)
+    }
 }
 
 fn first_contact_note(reader: &str, why: &str, listed: usize, left_alone: usize) -> String {
-    let mut note = format!("first contact, read by {reader} ({why}): {listed} posts are there");
-    if left_alone > 0 {
-        let _ = std::fmt::Write::write_fmt(
-            &mut note,
-            format_args!(
-                "; {left_alone} of them stay as they are, from now on new ones are carried (--since opens older ones)"
-            ),
-        );
+    let begin = format!("first contact, read by {reader} ({why}): {listed} posts are there");
+    if left_alone == 0 {
+        return begin;
     }
-    note
-}
-
-/// A post that is in no baseline is carried, whatever its date; one that wasn't public is looked at again.
-fn note_sighting(
-    ledger: &Ledger,
-    changes: &mut Changes,
-    source: &SourceId,
-    target: &Target,
-    sighting: &Sighting,
-    now: DateTime<Utc>,
-) -> Result<Option<Delivery>, ReadError> {
-    let key = DeliveryKey {
-        post: sighting.id.clone(),
-        to: target.id.clone(),
-    };
-    match ledger.delivery(&key)? {
-        None if !ledger.in_baseline(&key)? && !is_copy(ledger, sighting)? => {
-            changes.put_delivery(&Delivery::seen(key, &seen_post(source, sighting, now), false));
-        }
-        Some(mut delivery)
-            if matches!(&delivery.stage, Stage::Skipped(skip) if skip.until_listed)
-                && sighting.ready != Some(false) =>
-        {
-            delivery.stage = Stage::Seen;
-            return Ok(Some(delivery));
-        }
-        _ => {}
-    }
-    Ok(None)
-}
-
-fn open_baseline(
-    ledger: &Ledger,
-    source: &SourceId,
-    target: &Target,
-    listing: &Listing,
-    since: Since,
-    now: DateTime<Utc>,
-    first_contact: bool,
-) -> Result<Opened, ReadError> {
-    let mut opened = Opened::new();
-    for sighting in listing.sightings.iter().filter(|s| since.leaves_out(s.published)) {
-        let key = DeliveryKey {
-            post: sighting.id.clone(),
-            to: target.id.clone(),
-        };
-        let baselined = ledger.in_baseline(&key)? || first_contact;
-        if baselined && ledger.delivery(&key)?.is_none() && !is_copy(ledger, sighting)? {
-            opened.push(Delivery::seen(key, &seen_post(source, sighting, now), true));
-        }
-    }
-    Ok(opened)
-}
-
-/// A copy is never a source (invariant 4).
-fn is_copy(ledger: &Ledger, sighting: &Sighting) -> Result<bool, ReadError> {
-    Ok(ledger.copy_owner(sighting.id.as_str())?.is_some())
-}
-
-fn seen_post(source: &SourceId, sighting: &Sighting, now: DateTime<Utc>) -> SeenPost {
-    SeenPost {
-        source: source.clone(),
-        first_seen: now,
-        title: sighting.title.clone(),
-        published: sighting.published,
-    }
+    format!(
+        "{begin}; {left_alone} of them stay as they are, from now on new ones are carried (--since opens older ones)"
+    )
 }
 
 /// Pauses between tries of something that failed for a passing reason.

@@ -17,8 +17,8 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::Mutex;
 use tombolo_model::{
-    Cache, Clock, Destination, DestinationError, DestinationId, Entropy, Origin, Platform, Source, SourceError,
-    SourceId,
+    Cache, Clock, DeliveryKey, Destination, DestinationError, DestinationId, Entropy, Origin, Platform, Source,
+    SourceError, SourceId,
 };
 use tombolo_net::Net;
 use url::Url;
@@ -149,6 +149,10 @@ struct Candidate {
     moves: u32,
     /// How often it was put off in a row. Kept here across the notes that are made before each step.
     tries: u32,
+    /// Whether nothing more can be done for it in this run.
+    done: bool,
+    /// Whether a dry run has shown it.
+    shown: bool,
 }
 
 /// What a run knows of a destination.
@@ -168,6 +172,8 @@ enum Standing {
 enum Advance {
     /// It rests, in whatever state it is in now, until it is due.
     Rest,
+    /// It rests, and nothing more can be done for it in this run.
+    RestForThisRun,
     /// Go on with it at once.
     Again,
     /// Its destination can't take anything before then.
@@ -188,8 +194,8 @@ struct Run<'a> {
     ids: HashMap<String, DestinationId>,
     standing: HashMap<DestinationId, Standing>,
     sources: HashMap<String, SourceId>,
-    /// Copies made in this run, and of those how many of old posts.
-    made: (usize, usize),
+    /// What this run has begun to publish, and of that what is old.
+    begun: (HashSet<DeliveryKey>, HashSet<DeliveryKey>),
 }
 
 impl Engine {
@@ -209,7 +215,7 @@ impl Engine {
             ids: HashMap::new(),
             standing: HashMap::new(),
             sources: HashMap::new(),
-            made: (0, 0),
+            begun: Default::default(),
         };
         run.meet_destinations().await?;
         let opened = run.read_sources().await?;
@@ -370,10 +376,10 @@ impl Run<'_> {
             };
             for (leg_place, leg) in route.to.iter().enumerate() {
                 let Some(id) = self.ids.get(&leg.to) else { continue };
-                let noted = self.engine.ledger.deliveries_to(id)?;
-                let open = noted.into_iter().filter(|d| d.due().is_some());
+                let open = self.engine.ledger.open_deliveries_to(id)?.into_iter();
                 let fresh = opened.iter().filter(|d| d.key.to == *id).cloned();
-                for delivery in open.chain(fresh).filter(|d| d.source == *source) {
+                // What may have been published is looked up whoever it is from.
+                for delivery in open.chain(fresh).filter(|d| d.source == *source || d.is_unresolved()) {
                     if taken.insert(delivery.key.clone()) {
                         let tries = delivery.times_put_off();
                         candidates.push(Candidate {
@@ -382,6 +388,8 @@ impl Run<'_> {
                             leg: leg_place,
                             moves: 0,
                             tries,
+                            done: false,
+                            shown: false,
                         });
                     }
                 }
@@ -417,23 +425,25 @@ impl Run<'_> {
                 continue;
             }
             let mut candidate = candidates.remove(place);
-            if let Some(reason) = self.over_limit(&candidate) {
-                self.rest_over_limit(&candidate, reason);
-                continue;
-            }
-            self.advance_until_rest(&mut candidate).await?;
-            if candidate.delivery.due().is_some() && !self.is_lost(&candidate) && !self.options.dry_run {
-                candidates.push(candidate);
-            } else if !self.is_lost(&candidate) && !self.options.dry_run {
-                self.report(&candidate);
+            if self.is_lost(&candidate) {
+                self.report_resting(&candidate, Some("its account needs a new sign-in".into()));
+            } else if let Some(reason) = self.over_limit(&candidate) {
+                self.report_resting(&candidate, Some(reason));
+            } else {
+                self.advance_until_rest(&mut candidate).await?;
+                match candidate.delivery.due() {
+                    Some(_) if !candidate.done => candidates.push(candidate),
+                    _ if candidate.shown => {}
+                    _ => self.report_resting(&candidate, None),
+                }
             }
         }
         for candidate in candidates {
             if !self.is_lost(&candidate) {
                 let due = self.due(&candidate, self.engine.clock.now());
                 self.summary.next_due = Some(self.summary.next_due.map_or(due, |next| next.min(due)));
-                self.report(&candidate);
             }
+            self.report_resting(&candidate, self.blocked_reason(&candidate));
         }
         Ok(())
     }
@@ -469,34 +479,35 @@ impl Run<'_> {
         matches!(self.standing.get(&candidate.delivery.key.to), Some(Standing::Lost))
     }
 
-    /// Why this run doesn't begin another post: what was begun is always completed.
+    /// Why this run doesn't begin another post. What may exist already is always looked up.
     fn over_limit(&self, candidate: &Candidate) -> Option<String> {
-        if !candidate.delivery.parts.is_empty() {
+        let (all, old) = &self.begun;
+        if candidate.delivery.is_unresolved() || all.contains(&candidate.delivery.key) {
             return None;
         }
-        let (all, old) = self.made;
+        // What this run alone has opened is forgotten with it.
+        let go_on = if self.options.since.is_some() {
+            "the same command again goes on with it"
+        } else {
+            "the next run goes on with it"
+        };
         match self.options.limit {
-            Some(limit) => {
-                (all >= limit).then(|| format!("the limit of this run ({limit}) is reached; the next run goes on"))
-            }
+            Some(limit) => (all.len() >= limit).then(|| format!("the limit of this run ({limit}) is reached; {go_on}")),
             None => {
-                let leg = &self.routes[candidate.route].to[candidate.leg];
-                (candidate.delivery.backfill && old >= leg.backfill_per_run).then(|| {
-                    format!(
-                        "old posts go out {} a run; the next run goes on, or give --limit",
-                        leg.backfill_per_run
-                    )
-                })
+                let most = self.routes[candidate.route].to[candidate.leg].backfill_per_run;
+                (candidate.delivery.backfill && old.len() >= most)
+                    .then(|| format!("old posts go out {most} a run; {go_on}, or give --limit"))
             }
         }
     }
 
-    fn rest_over_limit(&mut self, candidate: &Candidate, reason: String) {
-        let mut line = self.line(candidate);
-        line.state = StateName::Waiting;
-        line.reason = Some(reason);
-        self.summary.counts.add(StateName::Waiting);
-        self.observer.delivery(&line);
+    fn blocked_reason(&self, candidate: &Candidate) -> Option<String> {
+        match self.standing.get(&candidate.delivery.key.to) {
+            Some(Standing::Blocked(until, why)) => {
+                Some(format!("{why} (until {})", until.format("%Y-%m-%d %H:%M:%S UTC")))
+            }
+            _ => None,
+        }
     }
 
     fn line(&self, candidate: &Candidate) -> Line {
@@ -509,13 +520,14 @@ impl Run<'_> {
         )
     }
 
-    fn report(&mut self, candidate: &Candidate) {
+    /// Reports a delivery as it rests; what wasn't begun waits.
+    fn report_resting(&mut self, candidate: &Candidate, reason: Option<String>) {
         let mut line = self.line(candidate);
-        if line.state == StateName::Seen || line.state == StateName::Waiting {
+        if line.state == StateName::Seen {
             line.state = StateName::Waiting;
-            if let Some(Standing::Blocked(until, why)) = self.standing.get(&candidate.delivery.key.to) {
-                line.reason = Some(format!("{why} (until {})", until.format("%Y-%m-%d %H:%M:%S UTC")));
-            }
+        }
+        if line.state == StateName::Waiting && reason.is_some() {
+            line.reason = reason;
         }
         self.summary.counts.add(line.state);
         self.observer.delivery(&line);
@@ -559,16 +571,26 @@ impl Run<'_> {
                 }
             }
         }
-        let was_published = candidate.delivery.state() == StateName::Published;
         loop {
-            match self.advance(candidate).await? {
+            let advance = self.advance(candidate).await?;
+            if !candidate.delivery.parts.is_empty() || matches!(advance, Advance::Shown(_)) {
+                let key = &candidate.delivery.key;
+                if self.begun.0.insert(key.clone()) && candidate.delivery.backfill {
+                    self.begun.1.insert(key.clone());
+                }
+            }
+            match advance {
                 Advance::Again => {}
                 Advance::Rest => break,
+                Advance::RestForThisRun => {
+                    candidate.done = true;
+                    break;
+                }
                 Advance::Shown(line) => {
-                    self.made.0 += 1;
-                    self.made.1 += usize::from(candidate.delivery.backfill);
+                    self.summary.shown += 1;
                     self.summary.counts.add(line.state);
                     self.observer.delivery(&line);
+                    (candidate.done, candidate.shown) = (true, true);
                     break;
                 }
                 Advance::Blocked(until, reason) => {
@@ -576,8 +598,10 @@ impl Run<'_> {
                     break;
                 }
                 Advance::AuthLost(reason) => {
-                    let message =
-                        format!("{name:?} needs a new sign-in: {reason}. Its deliveries keep their states until then");
+                    let message = format!(
+                        "account {name:?} needs a new sign-in: {reason}. Put a working token into its token setting (and \
+                         restart tombolo run); its deliveries keep their states until then"
+                    );
                     self.trouble(&name, TroubleKind::SignInNeeded, message);
                     self.engine
                         .cache
@@ -587,12 +611,19 @@ impl Run<'_> {
                 }
             }
         }
-        let state = candidate.delivery.state();
-        if !was_published && matches!(state, StateName::Published | StateName::Unknown | StateName::Publishing) {
-            self.made.0 += 1;
-            self.made.1 += usize::from(candidate.delivery.backfill);
-        }
         Ok(())
+    }
+}
+
+/// Text of somebody else's for a record or a message, cut to a sensible length.
+fn clipped(text: &str) -> String {
+    const MOST: usize = 300;
+    let mut characters = text.chars();
+    let short: String = characters.by_ref().take(MOST).collect();
+    if characters.next().is_some() {
+        format!("{short}…")
+    } else {
+        short
     }
 }
 

@@ -3,6 +3,8 @@
 //! Found: adopted at once. Absent: a second look once the request can no longer take effect, then the part is free again.
 //! Cannot see: never taken for absence.
 
+use std::time::Duration;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use tombolo_model::{Destination, DestinationError, Found, Window};
 
@@ -31,6 +33,7 @@ pub(super) async fn reconcile(
         PartState::Publishing(publishing) => {
             let unresolved = Unresolved {
                 reason: "tombolo was stopped while it published".into(),
+                refused: None,
                 since: publishing.since,
                 absent_since: None,
                 next_look: now,
@@ -41,7 +44,15 @@ pub(super) async fn reconcile(
         _ => return Ok(Advance::Rest),
     };
     let mut marker = part.marker.clone();
-    marker.media_ids = progress.uploaded.iter().map(|media| media.id.clone()).collect();
+    for media in &progress.uploaded {
+        marker.media.push(media.id.clone());
+        let file = media
+            .url
+            .as_deref()
+            .and_then(|url| url.rsplit('/').next())
+            .filter(|name| !name.is_empty());
+        marker.media.extend(file.map(str::to_owned));
+    }
     let since = part.posted_since.unwrap_or(unresolved.since);
     let found = match destination
         .find(&delivery.key.to.account, &marker, Window { since })
@@ -50,48 +61,43 @@ pub(super) async fn reconcile(
         Ok(found) => found,
         Err(DestinationError::AuthLost(reason)) => return Ok(Advance::AuthLost(reason)),
         Err(DestinationError::Throttled { what, until }) => return Ok(Advance::Blocked(until, what)),
-        Err(e) => Found::CannotSee(e.to_string()),
-    };
-    part.state = match found {
-        Found::Copies(copies) => {
-            // A copy that another delivery has made isn't this one's.
-            let mut own = Vec::new();
-            for copy in copies {
-                let owner = engine.ledger.copy_owner(&copy.uri)?;
-                if owner.is_none_or(|owner| owner == delivery.key) {
-                    own.push(copy);
-                }
-            }
-            let mut own = own.into_iter();
-            match own.next() {
-                Some(copy) => PartState::Published {
-                    copy,
-                    more: own.collect(),
-                    at: now,
-                },
-                None => blind(
-                    unresolved,
-                    "copies were found, but all of them belong to other posts",
-                    now,
-                ),
-            }
-        }
-        Found::CannotSee(why) => blind(unresolved, &why, now),
-        Found::Absent => match absent(unresolved, destination.capabilities().settle, now) {
-            // A server that keeps answering nothing useful is asked less and less often.
-            PartState::Waiting { waiting, progress } if part.posts > 1 => {
-                let pause = pause(part.posts, engine.entropy.fraction());
-                let not_before = now + TimeDelta::from_std(pause).unwrap_or_default();
-                PartState::Waiting {
-                    waiting: Waiting { not_before, ..waiting },
-                    progress,
-                }
-            }
-            state => state,
+        Err(e) => Found {
+            copies: Vec::new(),
+            blind: Some(e.to_string()),
         },
     };
+    // A copy that another delivery has made isn't this one's.
+    let mut own = Vec::new();
+    for copy in found.copies {
+        if engine
+            .ledger
+            .copy_owner(&copy.uri)?
+            .is_none_or(|owner| owner == delivery.key)
+        {
+            own.push(copy);
+        }
+    }
+    let mut own = own.into_iter();
+    part.state = match (own.next(), found.blind) {
+        (Some(copy), _) => PartState::Published {
+            copy,
+            more: own.collect(),
+            at: now,
+        },
+        (None, Some(why)) => blind(unresolved, &why, now),
+        (None, None) => {
+            // A server that keeps answering nothing useful is given more and more time.
+            let patience = if part.posts > 1 {
+                pause(part.posts, engine.entropy.fraction())
+            } else {
+                Duration::ZERO
+            };
+            absent(unresolved, destination.capabilities().settle.max(patience), now)
+        }
+    };
     let advance = match &part.state {
-        PartState::Waiting { waiting, .. } if waiting.not_before <= now => Advance::Again,
+        // Free again: go on at once, before the proof of absence grows old.
+        PartState::Waiting { .. } => Advance::Again,
         _ => Advance::Rest,
     };
     let mut changes = Changes::new();
@@ -108,11 +114,14 @@ fn blind(unresolved: Unresolved, why: &str, now: DateTime<Utc>) -> PartState {
     })
 }
 
-fn absent(unresolved: Unresolved, settle: std::time::Duration, now: DateTime<Utc>) -> PartState {
+fn absent(unresolved: Unresolved, settle: Duration, now: DateTime<Utc>) -> PartState {
     let settle = TimeDelta::from_std(settle).unwrap_or(TimeDelta::MAX);
     let first = unresolved.absent_since.unwrap_or(now);
     let second_look = (unresolved.since + settle).max(first + settle.min(BETWEEN_LOOKS));
     if unresolved.absent_since.is_some() && now >= second_look {
+        if let Some(reason) = unresolved.refused {
+            return PartState::Failed { reason };
+        }
         let waiting = Waiting {
             reason: "it was not published after all".into(),
             not_before: now,
@@ -133,7 +142,6 @@ fn absent(unresolved: Unresolved, settle: std::time::Duration, now: DateTime<Utc
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
     use tombolo_model::PublishProgress;
 
     fn at(seconds: i64) -> DateTime<Utc> {
@@ -143,6 +151,7 @@ mod tests {
     fn unresolved(since: i64, absent_since: Option<i64>) -> Unresolved {
         Unresolved {
             reason: String::new(),
+            refused: None,
             since: at(since),
             absent_since: absent_since.map(at),
             next_look: at(0),

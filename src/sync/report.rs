@@ -106,6 +106,8 @@ pub struct Summary {
     pub troubles: Vec<Trouble>,
     /// How many sources were to be read, and how many could be.
     pub sources: (usize, usize),
+    /// How many deliveries a dry run has shown.
+    pub shown: usize,
     /// Whether the run was told to stop before its end.
     pub interrupted: bool,
     /// When something can next be done for a delivery of these routes.
@@ -142,7 +144,8 @@ impl Summary {
     /// The exit code of the design: 0 done, 1 nothing could be read, 3 partly done, 4 sign-in needed, 130 interrupted.
     pub fn exit_code(&self) -> u8 {
         let counts = &self.counts;
-        let open = counts.waiting + counts.unknown + counts.failed + counts.held;
+        // What a dry run has shown is all that it was asked for.
+        let open = (counts.waiting + counts.unknown + counts.failed + counts.held).saturating_sub(self.shown);
         match self {
             _ if self.interrupted => 130,
             _ if self.troubles.iter().any(|t| t.kind == TroubleKind::SignInNeeded) => 4,

@@ -11,8 +11,9 @@ use super::text::{self, Fitted, StatusText};
 
 /// What a multipart request has besides the file: field names, boundaries, headers, alternative text.
 pub const MULTIPART_FRAME: u64 = 8 * 1024;
-/// How many letters and digits a copy's beginning is recognised by.
-const OPENING: usize = 24;
+/// How many letters and digits a copy's beginning is recognised by: the whole of any title, so that one episode of a series
+/// isn't taken for another that links to it.
+const OPENING: usize = 150;
 
 /// What a route says about one destination.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -130,7 +131,7 @@ pub fn plan(post: &Post, facts: &Facts, limits: &Limits, settings: &Settings) ->
     let marker = Marker {
         links,
         opening: opening(&fitted.text),
-        media_ids: Vec::new(),
+        media: Vec::new(),
     };
     Plan::Parts(vec![PartPlan {
         sensitive: post.sensitive,

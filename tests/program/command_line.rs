@@ -553,7 +553,7 @@ impl Drop for Running {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_signal_ends_the_daemon_well_and_a_pass_as_interrupted() {
+async fn a_signal_ends_the_idle_daemon_at_once() {
     for signal in ["TERM", "INT"] {
         let world = World::new().await;
         let mut idle = Running::begin(&world.tombolo, &["run"]).await;
@@ -570,6 +570,11 @@ async fn a_signal_ends_the_daemon_well_and_a_pass_as_interrupted() {
 async fn a_signal_is_heard_at_any_moment() {
     let moments = ["reading", "uploading", "posting", "waiting"];
     let ends = moments.map(async |moment| {
+        let signal = if ["reading", "posting"].contains(&moment) {
+            "TERM"
+        } else {
+            "INT"
+        };
         for (command, code) in [(&["run"][..], 0), (&["sync", "--since", "beginning"], 130)] {
             let world = World::with(|config, _| config + "since = \"beginning\"\n").await;
             let (path, method, arrivals) = match moment {
@@ -592,7 +597,11 @@ async fn a_signal_is_heard_at_any_moment() {
             let mut running = Running::begin(&world.tombolo, command).await;
             until("it has come so far", || arrivals.count(method, path) > 0).await;
             tokio::time::sleep(Duration::from_millis(200)).await;
-            assert_eq!(running.stop("TERM").await, Some(code), "{command:?} while {moment}");
+            assert_eq!(
+                running.stop(signal).await,
+                Some(code),
+                "{command:?} while {moment}, SIG{signal}"
+            );
             world.mastodon.faults().clear();
             let next = world.run(&["sync", "--json", "--wait", "15s"]).await;
             assert_eq!(

@@ -3,6 +3,7 @@
 //! Unlike the stand-ins it keeps to no contract: it streams what is too large, cuts what it announced, and lies.
 
 use std::collections::HashSet;
+use std::fmt;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -146,7 +147,7 @@ impl Hostile {
             uuid: uuid(number),
             title: format!("Video {number:03}"),
             description: format!("This is video {number:03}."),
-            file: Some((format!("{base}/good/{number}.mp4"), good_file().len() as u64)),
+            file: Some((format!("{base}/good/video/{number}.mp4"), good_file().len() as u64)),
             thumbnail: Some(format!("{base}/good/{number}.jpg")),
             claims: None,
             author: None,
@@ -246,7 +247,7 @@ impl Script {
             }
             path if path == outbox_path() => {
                 let items: Vec<Value> = videos.iter().map(|v| announce(&actor, &id(base, v))).collect();
-                as_json(List::Outbox, &outbox_page(&outbox, ask.number("page"), items, None))
+                as_json(List::Outbox, &outbox_page(&outbox, ask.number("page"), &items, None))
             }
             path if path == format!("/video-channels/{CHANNEL}") => as_json(
                 List::Outbox,
@@ -261,7 +262,7 @@ impl Script {
                 Some(video) => as_json(List::Outbox, &object(base, &actor, video)),
                 None => reply(404, "application/json", "{}"),
             },
-            path if path.starts_with("/good/") && path.ends_with(".mp4") => reply(200, "video/mp4", good_file()),
+            path if path.starts_with("/good/video/") => reply(200, "video/mp4", good_file()),
             path if path.starts_with("/good/") => reply(200, "image/jpeg", rig::media("picture.jpg")),
             _ => reply(404, "application/problem+json", "{}"),
         }
@@ -325,7 +326,7 @@ pub fn announce(actor: &str, object: &str) -> Value {
 }
 
 /// A page of an outbox.
-pub fn outbox_page(outbox: &str, number: usize, items: Vec<Value>, next: Option<String>) -> Value {
+pub fn outbox_page(outbox: &str, number: usize, items: &[Value], next: Option<&str>) -> Value {
     json!({"id": format!("{outbox}?page={number}"), "type": "OrderedCollectionPage", "partOf": outbox, "totalItems": 1_000_000,
         "orderedItems": items, "next": next})
 }
@@ -475,6 +476,18 @@ impl std::ops::Deref for Measured {
     fn deref(&self) -> &Pass {
         &self.pass
     }
+}
+
+impl fmt::Display for Measured {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", brief(&self.pass.stdout), brief(&self.pass.stderr))
+    }
+}
+
+/// What a pass cost, for who looks (`--nocapture`).
+pub fn told(what: &str, read: &str, pass: &Measured) {
+    let (took, peak) = (pass.took.as_millis(), pass.peak_kib / 1024);
+    eprintln!("{what} ({read}): exit {}, {took} ms, {peak} MiB", pass.code);
 }
 
 /// Longest that a pass over bad input may take. Tests share the machine; alone, most take less than a second.

@@ -6,6 +6,7 @@ mod rig;
 mod snac;
 
 mod bad_input;
+mod bad_input_at_destination;
 mod command_line;
 mod first_line;
 mod first_line_to_snac;

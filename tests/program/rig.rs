@@ -162,11 +162,17 @@ impl World {
 
     pub async fn reading(handle: &str, read: &str, route: &str) -> Self {
         let tube = peertube().await;
-        let toots = Mastodon::start(tombolo_mastodon::stand_in::Options::default()).await.expect("the stand-in starts");
+        let toots = Mastodon::start(tombolo_mastodon::stand_in::Options::default())
+            .await
+            .expect("the stand-in starts");
         let token = toots.add_account("me");
         let base = toots.base().as_str().trim_end_matches('/').to_owned();
         let config = format!("{}{route}\n", peertube_to(&tube, handle, read, &base, "me", &token));
-        Self { tombolo: Tombolo::configured(&config), tube, toots }
+        Self {
+            tombolo: Tombolo::configured(&config),
+            tube,
+            toots,
+        }
     }
 
     pub fn statuses(&self) -> Vec<Posted> {
@@ -199,7 +205,10 @@ pub fn playable(width: u32, height: u32, bytes: usize) -> VideoFile {
 /// A clip made longer by an empty box at its end.
 pub fn padded(clip: &str, bytes: usize) -> Vec<u8> {
     let mut content = media(clip);
-    let filling = bytes.checked_sub(content.len()).filter(|f| *f >= 8).expect("room for a box");
+    let filling = bytes
+        .checked_sub(content.len())
+        .filter(|f| *f >= 8)
+        .expect("room for a box");
     content.extend_from_slice(&u32::try_from(filling).expect("a small file").to_be_bytes());
     content.extend_from_slice(b"free");
     content.resize(bytes, 0);

@@ -45,7 +45,7 @@ fn nuisance() -> impl Strategy<Value = Value> {
             "NaN",
         ])
         .prop_map(|text| Value::String(text.to_owned())),
-        (1..400_000_usize).prop_map(|n| Value::String("ä".repeat(n))),
+        (1..150_000_usize).prop_map(|n| Value::String("ä".repeat(n))),
         (1..3_000_usize).prop_map(|n| vec![json!({"type": "Hashtag", "name": "x"}); n].into()),
         Just(json!({"id": {"id": "x"}, "url": [["x"]], "href": 3})),
     ]
@@ -126,7 +126,7 @@ fn fault() -> impl Strategy<Value = Fault> {
         1 => (1..40_u8).prop_map(Fault::Nest),
         1 => Just(Fault::Wrap),
         1 => Just(Fault::Spell),
-        1 => (2..200_u8).prop_map(Fault::Repeat),
+        1 => (2..30_u8).prop_map(Fault::Repeat),
         1 => any::<Index>().prop_map(Fault::Swap),
     ]
 }

@@ -204,13 +204,21 @@ impl Client {
                 )));
             };
             let page: Vec<Status> = items.iter().filter_map(parse_status).collect();
+            if page.is_empty() && !items.is_empty() {
+                return Err(DestinationError::Malformed(format!(
+                    "{} lists statuses that can't be read",
+                    self.instance
+                )));
+            }
             let Some(last) = page.last().map(|s| s.id.clone()) else {
                 return Ok(Paged {
                     statuses,
                     reached: true,
                 });
             };
-            let older = page.iter().any(|s| s.created_at.is_some_and(|at| at < since));
+            // A boost stands where it was made, but may carry the date of what it boosts.
+            let dated = page.iter().filter(|s| s.boosted.is_none()).filter_map(|s| s.created_at);
+            let older = dated.last().is_some_and(|at| at < since);
             let fresh: Vec<Status> = page.into_iter().filter(|s| seen.insert(s.id.clone())).collect();
             if fresh.is_empty() {
                 // The parameter changes nothing here: what is beyond this page can't be seen.

@@ -17,8 +17,9 @@ use crate::publish;
 
 /// How long an instance's limits are believed.
 const LIMITS_AGE: Duration = Duration::from_secs(3600);
-/// How much the server's clock may be behind ours before a copy of ours looks older than the request that made it.
-const CLOCK_SKEW: chrono::TimeDelta = chrono::TimeDelta::minutes(5);
+/// How far before the request a look goes back. The server's clock may be wrong by any amount, so that dates only end the
+/// walk and never decide what is a copy.
+const LOOK_BACK: chrono::TimeDelta = chrono::TimeDelta::hours(24);
 
 /// An account on a server with Mastodon's client API.
 pub struct Mastodon {
@@ -85,68 +86,134 @@ impl Destination for Mastodon {
     }
 
     async fn find(&self, account: &str, marker: &Marker, window: Window) -> Result<Found, DestinationError> {
-        let since = window.since - CLOCK_SKEW;
+        let since = window.since - LOOK_BACK;
         let paged = self.client.own_statuses_since(account, since).await?;
         let mut copies: Vec<Copy> = paged
             .statuses
             .iter()
-            .filter(|status| status.created_at.is_none_or(|at| at >= since) && carries(status, marker))
+            .filter(|status| carries(status, marker))
             .map(publish::copy_of)
             .collect();
         copies.reverse();
-        Ok(match (copies.is_empty(), paged.reached) {
-            (false, _) => Found::Copies(copies),
-            (true, true) => Found::Absent,
-            (true, false) => Found::CannotSee(format!(
-                "{} doesn't show statuses as far back as {}",
-                self.client.instance(),
-                since.format("%Y-%m-%d %H:%M UTC")
-            )),
-        })
+        let blind = (!paged.reached).then(|| {
+            let since = since.format("%Y-%m-%d %H:%M UTC");
+            format!(
+                "{} doesn't show statuses as far back as {since}",
+                self.client.instance()
+            )
+        });
+        Ok(Found { copies, blind })
     }
 }
 
 /// Whether a status is the copy: by media that only the copy can have, or by a link and the beginning of its text.
 fn carries(status: &Status, marker: &Marker) -> bool {
-    if status.media.iter().any(|medium| marker.media_ids.contains(&medium.id)) {
-        return true;
-    }
-    let content = unescaped(&status.content);
-    let shows = |text: &str, link: &str| contains_link(text, link) && opens_with(text, &marker.opening);
-    marker.links.iter().any(|link| {
-        // What a server made of the text, or the text itself where it shows it: some render it as Markdown.
-        shows(&content, link) || status.text.as_ref().is_some_and(|text| shows(text, link))
-    })
+    let is_ours = |name: &str| marker.media.iter().any(|own| own == name);
+    // snac gives an attachment another id than the upload had, but keeps its file's name.
+    let by_media = status
+        .media
+        .iter()
+        .any(|m| is_ours(&m.id) || m.url.as_deref().and_then(file_name).is_some_and(is_ours));
+    let shows = |text: &str, link: &str| {
+        contains_link(text, link)
+            && letters(text)
+                .take(marker.opening.chars().count())
+                .eq(marker.opening.chars())
+    };
+    let sent = status.text.as_deref();
+    let rendered = plain_of_html(&status.content);
+    by_media
+        || marker.links.iter().any(|link| {
+            // The text itself where the server shows it: some render it as Markdown. Else what the server made of it, whose
+            // links may be shortened for the eye and whole in their addresses only.
+            sent.is_some_and(|text| shows(text, link))
+                || (shows(&rendered, link))
+                || (contains_link(&decoded(&status.content), link)
+                    && letters(&rendered)
+                        .take(marker.opening.chars().count())
+                        .eq(marker.opening.chars()))
+        })
 }
 
-/// Whether the text, without its tags, begins with these letters and digits.
-fn opens_with(html: &str, opening: &str) -> bool {
-    let mut in_tag = false;
-    let text = html.chars().filter(|c| match c {
-        '<' => {
-            in_tag = true;
-            false
-        }
-        '>' if in_tag => {
-            in_tag = false;
-            false
-        }
-        _ => !in_tag && c.is_alphanumeric(),
-    });
-    let begins: String = text
+/// The last segment of an address.
+pub(crate) fn file_name(url: &str) -> Option<&str> {
+    url.split(['?', '#'])
+        .next()?
+        .rsplit('/')
+        .next()
+        .filter(|name| !name.is_empty())
+}
+
+/// Letters and digits, in lower case: what is left of a text in any rendering.
+fn letters(text: &str) -> impl Iterator<Item = char> {
+    text.chars()
+        .filter(|c| c.is_alphanumeric())
         .flat_map(char::to_lowercase)
-        .take(opening.chars().count())
-        .collect();
-    begins == opening
 }
 
-/// HTML with its entities decoded, as far as they occur in links.
-fn unescaped(html: &str) -> String {
-    html.replace("&#x2F;", "/")
-        .replace("&#47;", "/")
-        .replace("&#39;", "'")
-        .replace("&quot;", "\"")
-        .replace("&amp;", "&")
+/// The text of HTML: tags dropped first, entities decoded afterwards.
+fn plain_of_html(html: &str) -> String {
+    let mut in_tag = false;
+    let text: String = html
+        .chars()
+        .filter(|c| match c {
+            '<' => {
+                in_tag = true;
+                false
+            }
+            '>' if in_tag => {
+                in_tag = false;
+                false
+            }
+            _ => !in_tag,
+        })
+        .collect();
+    decoded(&text)
+}
+
+/// Text with the entities decoded that servers write.
+fn decoded(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('&') {
+        plain.push_str(&rest[..at]);
+        rest = &rest[at..];
+        let entity = rest
+            .find(';')
+            .filter(|end| *end <= 10)
+            .and_then(|end| Some((end, entity(&rest[1..end])?)));
+        match entity {
+            Some((end, character)) => {
+                plain.push(character);
+                rest = &rest[end + 1..];
+            }
+            None => {
+                plain.push('&');
+                rest = &rest[1..];
+            }
+        }
+    }
+    plain.push_str(rest);
+    plain
+}
+
+fn entity(name: &str) -> Option<char> {
+    match name {
+        "amp" => Some('&'),
+        "lt" => Some('<'),
+        "gt" => Some('>'),
+        "quot" => Some('"'),
+        "apos" => Some('\''),
+        "nbsp" => Some('\u{a0}'),
+        _ => {
+            let number = name.strip_prefix('#')?;
+            let code = match number.strip_prefix(['x', 'X']) {
+                Some(hexadecimal) => u32::from_str_radix(hexadecimal, 16),
+                None => number.parse(),
+            };
+            char::from_u32(code.ok()?)
+        }
+    }
 }
 
 /// Whether the link stands in the text as a whole, not as the beginning of a longer one.
@@ -166,12 +233,54 @@ fn contains_link(text: &str, link: &str) -> bool {
 mod tests {
     use super::*;
 
+    fn status(content: &str, text: Option<&str>, media: &[(&str, &str)]) -> Status {
+        let media: Vec<_> = media
+            .iter()
+            .map(|(id, url)| serde_json::json!({"id": id, "url": url}))
+            .collect();
+        let value = serde_json::json!({"id": "1", "content": content, "text": text, "media_attachments": media});
+        tombolo_mastoapi::parse_status(&value).expect("a status")
+    }
+
+    fn marker(opening: &str) -> Marker {
+        Marker {
+            links: ["https://v.example/w/abc".to_owned()].into(),
+            opening: opening.into(),
+            media: vec!["upload-7".into(), "5d41402a.mp4".into()],
+        }
+    }
+
     #[test]
     fn a_copy_begins_like_its_draft_however_it_is_rendered() {
-        let html = r#"<p><b>My</b> <i>Video&nbsp;2</i> &amp; more</p><p><a href="https://v.example/w/abc">x</a></p>"#;
-        assert!(opens_with(&unescaped(html), "myvideo2more"));
-        assert!(!opens_with(&unescaped(html), "myvideo3"));
-        assert!(opens_with("<p>anything</p>", ""));
+        let html =
+            r#"<p><b>My</b> <i>Video&nbsp;2</i> &amp; more &lt;3</p><p><a href="https://v.example/w/abc">x…</a></p>"#;
+        assert!(carries(&status(html, None, &[]), &marker("myvideo2more3")));
+        assert!(!carries(&status(html, None, &[]), &marker("myvideo3")));
+        // Rendered beyond recognition, but shown to its author as it was sent.
+        assert!(carries(
+            &status("<p>♥</p>", Some("I <3 it\n\nhttps://v.example/w/abc"), &[]),
+            &marker("i3it")
+        ));
+    }
+
+    #[test]
+    fn a_copy_is_known_by_its_media_under_either_name() {
+        let other = "<p>nothing of it</p>";
+        assert!(carries(&status(other, None, &[("upload-7", "")]), &marker("x")));
+        assert!(carries(
+            &status(other, None, &[("uri_0", "https://s.example/u/s/5d41402a.mp4")]),
+            &marker("x")
+        ));
+        assert!(!carries(
+            &status(other, None, &[("9", "https://s.example/other.mp4")]),
+            &marker("x")
+        ));
+    }
+
+    #[test]
+    fn another_episode_that_links_to_this_one_is_not_its_copy() {
+        let next = "<p>Show, Episode 5</p><p>Before: <a href=\"https://v.example/w/abc\">x</a></p>";
+        assert!(!carries(&status(next, None, &[]), &marker("showepisode4")));
     }
 
     #[test]
@@ -183,14 +292,14 @@ mod tests {
             "see https://v.example/w/abc?a=1&amp;b=2. Bye",
             "https://v.example/w/abc?a=1&amp;b=2",
         ] {
-            assert!(contains_link(&unescaped(html), link), "{html}");
+            assert!(contains_link(&decoded(html), link), "{html}");
         }
         for html in [
             "https://v.example/w/abc?a=1&amp;b=23",
             "https://v.example/w/abc",
             "https://v.example/w/abc?a=1&amp;b=2/x",
         ] {
-            assert!(!contains_link(&unescaped(html), link), "{html}");
+            assert!(!contains_link(&decoded(html), link), "{html}");
         }
     }
 }

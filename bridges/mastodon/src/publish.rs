@@ -207,8 +207,10 @@ async fn send_file(
 fn upload_refused(client: &Client, index: usize, answer: &Answer) -> PublishOutcome {
     let status = answer.status.as_u16();
     let reason = error_text(status, &answer.body);
+    let is_api = answer.media_type().is_some_and(|kind| kind.contains("json"));
     match status {
-        401 | 403 => PublishOutcome::AuthLost { reason },
+        401 => PublishOutcome::AuthLost { reason },
+        403 if is_api => PublishOutcome::AuthLost { reason },
         429 => throttled(client, answer),
         // Refused for good: too large, or not a file it takes (contract mastodon §4.1, §8.3).
         400 | 404 | 405 | 413 | 415 | 422 => PublishOutcome::MediaRejected { index, reason },

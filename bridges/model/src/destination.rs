@@ -215,8 +215,8 @@ pub struct Marker {
     /// begins like this.
     #[serde(default)]
     pub opening: String,
-    /// Ids of media only this copy can have.
-    pub media_ids: Vec<String>,
+    /// Ids of media only this copy can have, and the names of their files at the server.
+    pub media: Vec<String>,
 }
 
 /// When a copy can have been made.
@@ -228,13 +228,11 @@ pub struct Window {
 
 /// What a look at the destination showed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Found {
-    /// These copies, the oldest first.
-    Copies(Vec<Copy>),
-    /// The whole window was seen, and it isn't there.
-    Absent,
-    /// The window could not be seen whole: no proof of absence.
-    CannotSee(String),
+pub struct Found {
+    /// The copies seen, the oldest first.
+    pub copies: Vec<Copy>,
+    /// Why not everything could be seen that may be there. `None`: what isn't among the copies isn't there.
+    pub blind: Option<String>,
 }
 
 /// Why a destination could not be asked.

@@ -115,6 +115,8 @@ pub enum Readiness {
     Ready,
     /// The source is still working on it; says at what.
     InWork(String),
+    /// It was finished before, and the source is working on its files; says at what.
+    Paused(String),
     /// The source gave up on it; says why.
     Failed(String),
 }

@@ -70,7 +70,7 @@ impl Guard {
 }
 
 /// A URL for messages: without query and user, either of which may carry secrets.
-pub(crate) fn shown(url: &Url) -> String {
+pub fn shown(url: &Url) -> String {
     if url.cannot_be_a_base() {
         // All of it is content: data:, javascript:, mailto:.
         return format!("{}:…", url.scheme());

@@ -14,7 +14,7 @@ pub mod stand_in;
 
 pub use client::{Answer, Download, Get, Net, NetConfig, Send, SystemEntropy, Timeouts, WriteBody};
 pub use error::{NetError, SendError};
-pub use guard::{Guard, Refused, is_public};
+pub use guard::{Guard, Refused, is_public, shown};
 pub use headers::{media_type, rate_limit_reset, retry_after};
 /// The parts of a multipart request.
 pub use reqwest::multipart;

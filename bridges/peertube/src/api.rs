@@ -6,7 +6,9 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tombolo_activitypub::{parse_instant, source_error};
-use tombolo_model::{ApId, Cursor, Fetched, Listing, Poll, Readiness, Sighting, SourceError, Visibility, unsigned_of};
+use tombolo_model::{
+    ApId, Cursor, Fetched, Listing, Origin, Poll, Readiness, Sighting, SourceError, Visibility, unsigned_of,
+};
 use tombolo_net::{Answer, Get, Net};
 use url::Url;
 
@@ -328,17 +330,18 @@ pub(crate) fn address(instance: &Url, segments: &[&str]) -> Result<Url, SourceEr
 
 /// JSON, where the answer says that it is: a login page with status 200 is none.
 pub(crate) fn json(url: &Url, answer: &Answer) -> Result<Value, SourceError> {
+    let from = || format!("{}{}", Origin::of(url), url.path());
     if !is_json(answer) {
         let kind = answer.media_type().unwrap_or_default();
         return Err(SourceError::Malformed(format!(
             "{} was answered with {} instead of JSON (a login page or a proxy's notice?)",
-            url.path(),
+            from(),
             if kind.is_empty() { "something untyped" } else { &kind }
         )));
     }
     answer
         .json()
-        .map_err(|e| SourceError::Malformed(format!("{} was answered with JSON that can't be read: {e}", url.path())))
+        .map_err(|e| SourceError::Malformed(format!("{} was answered with JSON that can't be read: {e}", from())))
 }
 
 fn is_json(answer: &Answer) -> bool {

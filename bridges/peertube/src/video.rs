@@ -238,14 +238,15 @@ fn assemble(parts: Parts<'_>) -> Post {
 /// Contract peertube §5. Numbers that nobody knows yet aren't published.
 fn readiness(state: Option<u64>) -> Readiness {
     let in_work = |what: &str| Readiness::InWork(what.to_owned());
+    let paused = |what: &str| Readiness::Paused(what.to_owned());
     match state {
         Some(1) => Readiness::Ready,
         Some(2) => in_work("PeerTube is still transcoding it"),
         Some(3) => in_work("PeerTube is still importing it"),
         Some(4) => in_work("the live broadcast has not begun"),
-        Some(5) => in_work("the live broadcast has ended"),
-        Some(6 | 10) => in_work("PeerTube is moving its files"),
-        Some(9) => in_work("it is being edited in PeerTube's studio"),
+        Some(5) => paused("the live broadcast has ended"),
+        Some(6 | 10) => paused("PeerTube is moving its files"),
+        Some(9) => paused("it is being edited in PeerTube's studio"),
         Some(7) => Readiness::Failed("PeerTube could not transcode it".to_owned()),
         Some(8 | 11) => Readiness::Failed("PeerTube could not move its files".to_owned()),
         Some(other) => in_work(&format!("PeerTube says that it is in state {other}")),

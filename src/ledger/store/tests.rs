@@ -32,7 +32,7 @@ fn damage(dir: &Path) -> String {
     match try_open(dir) {
         Err(error @ StoreError::Damaged { .. }) => error.to_string(),
         Err(other) => panic!("not damage, but: {other}"),
-        Ok(store) => panic!("opened with {} records", store.len(Tree::Posts)),
+        Ok(store) => panic!("opened with {} records", store.len(Tree::Baselines)),
     }
 }
 
@@ -43,7 +43,7 @@ fn key(number: u64) -> Vec<u8> {
 /// Commits the numbered record to two trees.
 fn put(store: &Store, number: u64) -> Result<(), StoreError> {
     let mut batch = Batch::new();
-    batch.put(Tree::Posts, key(number), format!("post {number}")).put(
+    batch.put(Tree::Baselines, key(number), format!("post {number}")).put(
         Tree::Deliveries,
         key(number),
         format!(

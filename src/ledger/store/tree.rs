@@ -5,8 +5,6 @@
 /// The names go into the seal's sum: a tree is never renamed, only added. An unused one costs nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Tree {
-    /// Posts seen at sources.
-    Posts,
     /// The state of each post on its way to each destination.
     Deliveries,
     /// What exists at destinations, found by its uri.
@@ -17,36 +15,26 @@ pub enum Tree {
     Contacts,
     /// How far each reader of each account has read.
     Cursors,
-    /// Posts that are gone.
-    Tombstones,
-    /// States of accounts, such as a lost token.
-    Accounts,
 }
 
 impl Tree {
     /// All trees, each at the place of its discriminant.
-    pub const ALL: [Self; 8] = [
-        Self::Posts,
+    pub const ALL: [Self; 5] = [
         Self::Deliveries,
         Self::Copies,
         Self::Baselines,
         Self::Contacts,
         Self::Cursors,
-        Self::Tombstones,
-        Self::Accounts,
     ];
 
     /// The tree's name on disk.
     pub const fn name(self) -> &'static str {
         match self {
-            Self::Posts => "posts",
             Self::Deliveries => "deliveries",
             Self::Copies => "copies",
             Self::Baselines => "baselines",
             Self::Contacts => "contacts",
             Self::Cursors => "cursors",
-            Self::Tombstones => "tombstones",
-            Self::Accounts => "accounts",
         }
     }
 

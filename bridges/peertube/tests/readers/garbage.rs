@@ -133,7 +133,7 @@ async fn no_faulty_answer_of_a_server_does_harm() {
         "{}videos/watch/b00bfce8-42ab-4244-a722-5c470b3dfffc",
         villain.server.base
     ));
-    for round in 0..150 {
+    for round in 0..64 {
         // One document is faulty at a time, so that the others lead to it.
         let mut all = sound_bodies.clone();
         let place = round % ANSWERS.len();
@@ -266,7 +266,7 @@ fn huge_texts_are_cut_and_lists_of_a_million_bounded() {
         detail["category"]["id"],
         detail["category"]["label"],
     ) = (huge.clone().into(), huge.clone().into(), huge.clone().into());
-    detail["tags"] = million.clone();
+    detail["tags"] = million;
     let file = detail["files"][0].clone();
     detail["files"] = (0..10_000)
         .map(|n| {
@@ -293,12 +293,8 @@ fn huge_texts_are_cut_and_lists_of_a_million_bounded() {
     for key in ["name", "content", "summary", "uuid"] {
         object[key] = huge.clone().into();
     }
-    object["tag"] = million
-        .as_array()
-        .into_iter()
-        .flatten()
-        .map(|t| json!({"type": "Hashtag", "name": t}))
-        .collect();
+    drop(detail);
+    object["tag"] = (0..100_000).map(|n| json!({"type": "Hashtag", "name": n})).collect();
     let link = object["url"][1].clone();
     object["url"] = vec![link; 10_000].into();
     let activitypub = post_from_activitypub(&object).expect("it can be read");

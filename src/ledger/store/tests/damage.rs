@@ -46,12 +46,12 @@ fn assert_damage_is_told_and_nothing_touched(dir: &Path, what: &str) {
 
 fn assert_everything_is_there(store: &Store) {
     assert_eq!(
-        (store.len(Tree::Posts), store.len(Tree::Deliveries)),
+        (store.len(Tree::Baselines), store.len(Tree::Deliveries)),
         (RECORDS, RECORDS)
     );
     for number in 0..RECORDS {
         assert_eq!(
-            store.get(Tree::Posts, &key(number)).unwrap().unwrap(),
+            store.get(Tree::Baselines, &key(number)).unwrap().unwrap(),
             format!("post {number}").into_bytes()
         );
     }
@@ -83,9 +83,9 @@ fn one_record_less_more_or_other_is_damage_though_sled_is_content() {
     let (root, copy) = sound();
     // A tree, a key, and its new value.
     let tampering = [
-        ("less", "posts", 3, None),
-        ("more", "posts", RECORDS, Some("post")),
-        ("other", "posts", 3, Some("post")),
+        ("less", "baselines", 3, None),
+        ("more", "baselines", RECORDS, Some("post")),
+        ("other", "baselines", 3, Some("post")),
         ("unknown", "a later tree", 3, Some("post")),
     ];
     for (what, tree, number, value) in tampering {

@@ -15,7 +15,7 @@ fn write_until_killed(dir: &Path) -> ! {
     for number in store.len(Tree::Deliveries).. {
         let mut batch = Batch::new();
         batch
-            .put(Tree::Posts, key(number), format!("post {number}"))
+            .put(Tree::Baselines, key(number), format!("post {number}"))
             .put(Tree::Deliveries, key(number), vec![b'x'; 200])
             .put(Tree::Cursors, key(number % 7), key(number))
             .remove(Tree::Copies, key(number.wrapping_sub(1)))
@@ -76,14 +76,14 @@ fn what_was_acknowledged_survives_sigkill() {
             "round {round}: {committed} acknowledged, {there} there"
         );
         assert_eq!(
-            (store.len(Tree::Posts), store.sequence()),
+            (store.len(Tree::Baselines), store.sequence()),
             (there, there),
             "whole batches only"
         );
         assert_eq!(store.len(Tree::Copies), there.min(1));
         for number in 0..there {
             assert!(
-                store.get(Tree::Posts, &key(number)).unwrap().is_some(),
+                store.get(Tree::Baselines, &key(number)).unwrap().is_some(),
                 "round {round}: {number} is lost"
             );
         }

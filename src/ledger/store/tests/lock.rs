@@ -36,7 +36,7 @@ fn a_second_opener_is_told_who_the_first_is() {
     }
     put(&first, 1).unwrap();
     drop(first);
-    assert_eq!(open(dir.path()).len(Tree::Posts), 1);
+    assert_eq!(open(dir.path()).len(Tree::Baselines), 1);
 }
 
 #[test]

@@ -10,7 +10,7 @@ enum Step {
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let tree = prop::sample::select(vec![Tree::Posts, Tree::Deliveries, Tree::Accounts]);
+    let tree = prop::sample::select(vec![Tree::Baselines, Tree::Deliveries, Tree::Cursors]);
     let value = prop::option::weighted(0.7, prop::collection::vec(any::<u8>(), 0..300));
     let changes = prop::collection::vec((tree, 0..24_u8, value), 0..12).boxed();
     let step = prop_oneof![

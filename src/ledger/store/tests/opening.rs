@@ -29,7 +29,7 @@ fn a_seal_one_batch_behind_is_the_trace_of_a_crash_and_is_renewed() {
     let (root, ages) = four_ages();
     let dir = mixed(root.path(), &ages[3], &ages[2]);
     let store = open(&dir);
-    assert_eq!((store.sequence(), store.len(Tree::Posts)), (4, 4));
+    assert_eq!((store.sequence(), store.len(Tree::Baselines)), (4, 4));
     put(&store, 4).unwrap();
     drop(store);
     assert_eq!(open(&dir).sequence(), 5);

@@ -10,20 +10,20 @@ fn what_was_committed_is_there_after_reopening() {
     let store = open(dir.path());
     let mut batch = Batch::new();
     batch
-        .put(Tree::Posts, "a", "1")
+        .put(Tree::Baselines, "a", "1")
         .put(Tree::Copies, "a", "2")
         .put(Tree::Copies, "b", "");
     store.commit(batch).unwrap();
     drop(store);
 
     let store = open(dir.path());
-    assert_eq!(store.get(Tree::Posts, b"a").unwrap().unwrap(), b"1");
+    assert_eq!(store.get(Tree::Baselines, b"a").unwrap().unwrap(), b"1");
     assert_eq!(store.get(Tree::Copies, b"a").unwrap().unwrap(), b"2");
     assert_eq!(store.get(Tree::Copies, b"b").unwrap().unwrap(), b"");
     assert_eq!(store.get(Tree::Cursors, b"a").unwrap(), None);
     assert_eq!(
         (
-            store.len(Tree::Posts),
+            store.len(Tree::Baselines),
             store.len(Tree::Copies),
             store.len(Tree::Cursors)
         ),
@@ -39,12 +39,12 @@ fn of_several_changes_to_one_key_the_last_counts() {
     let store = open(dir.path());
     let mut batch = Batch::new();
     batch
-        .put(Tree::Posts, "a", "1")
-        .remove(Tree::Posts, "a")
-        .put(Tree::Posts, "b", "1")
-        .put(Tree::Posts, "b", "2");
+        .put(Tree::Baselines, "a", "1")
+        .remove(Tree::Baselines, "a")
+        .put(Tree::Baselines, "b", "1")
+        .put(Tree::Baselines, "b", "2");
     store.commit(batch).unwrap();
-    assert_eq!(all(&store, Tree::Posts), [(b"b".to_vec(), b"2".to_vec())]);
+    assert_eq!(all(&store, Tree::Baselines), [(b"b".to_vec(), b"2".to_vec())]);
 }
 
 #[test]
@@ -53,10 +53,12 @@ fn a_prefix_finds_its_records_in_order() {
     let store = open(dir.path());
     let mut batch = Batch::new();
     for key in ["b/2", "a/1", "b/1", "b", "c/1"] {
-        batch.put(Tree::Posts, key, "");
+        batch.put(Tree::Baselines, key, "");
     }
     store.commit(batch).unwrap();
-    let keys = store.iter_prefix(Tree::Posts, b"b/").map(|record| record.unwrap().0);
+    let keys = store
+        .iter_prefix(Tree::Baselines, b"b/")
+        .map(|record| record.unwrap().0);
     assert_eq!(keys.collect::<Vec<_>>(), [b"b/1", b"b/2"]);
 }
 
@@ -71,9 +73,9 @@ fn a_batch_that_changes_nothing_writes_nothing() {
     store.commit(Batch::new()).unwrap();
     let mut batch = Batch::new();
     batch
-        .remove(Tree::Tombstones, "never there")
-        .put(Tree::Posts, key(4), "other")
-        .put(Tree::Posts, key(4), "post 4");
+        .remove(Tree::Contacts, "never there")
+        .put(Tree::Baselines, key(4), "other")
+        .put(Tree::Baselines, key(4), "post 4");
     store.commit(batch).unwrap();
     // sled's background thread wakes twice a second.
     std::thread::sleep(Duration::from_millis(1200));
@@ -95,7 +97,11 @@ fn commits_from_many_threads_all_arrive() {
     drop(store);
     let store = open(dir.path());
     assert_eq!(
-        (store.len(Tree::Posts), store.len(Tree::Deliveries), store.sequence()),
+        (
+            store.len(Tree::Baselines),
+            store.len(Tree::Deliveries),
+            store.sequence()
+        ),
         (40, 40, 40)
     );
 }
@@ -106,12 +112,16 @@ fn large_records_survive_and_too_large_ones_are_refused_before_anything_is_writt
     let store = open(dir.path());
     for number in 0..40 {
         let mut batch = Batch::new();
-        batch.put(Tree::Posts, key(number), vec![u8::try_from(number).unwrap(); 60_000]);
+        batch.put(
+            Tree::Baselines,
+            key(number),
+            vec![u8::try_from(number).unwrap(); 60_000],
+        );
         store.commit(batch).unwrap();
     }
     let mut batch = Batch::new();
     batch
-        .put(Tree::Posts, key(99), vec![0; 70_000])
+        .put(Tree::Baselines, key(99), vec![0; 70_000])
         .put(Tree::Copies, "a", "1");
     assert!(matches!(store.commit(batch), Err(StoreError::TooLarge { .. })));
     assert_eq!(store.sequence(), 40);
@@ -123,8 +133,8 @@ fn large_records_survive_and_too_large_ones_are_refused_before_anything_is_writt
         "sled keeps such pages beside its log"
     );
     let store = open(dir.path());
-    assert_eq!(store.len(Tree::Posts), 41);
-    assert_eq!(store.get(Tree::Posts, &key(7)).unwrap().unwrap(), vec![7; 60_000]);
+    assert_eq!(store.len(Tree::Baselines), 41);
+    assert_eq!(store.get(Tree::Baselines, &key(7)).unwrap().unwrap(), vec![7; 60_000]);
 }
 
 #[test]
@@ -152,6 +162,6 @@ fn after_a_failed_write_nothing_more_is_written() {
         4,
         "the first had reached the ledger, and is sealed now"
     );
-    assert!(store.get(Tree::Posts, &key(4)).unwrap().is_none());
+    assert!(store.get(Tree::Baselines, &key(4)).unwrap().is_none());
     put(&store, 4).unwrap();
 }
