@@ -8,11 +8,44 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use tombolo_model::Cache;
+use tombolo_model::{Cache, MemoryCache};
 
 /// Values kept as files in a directory.
 #[derive(Debug)]
 pub(crate) struct FileCache(PathBuf);
+
+/// Reads a cache on disk and keeps what is new in memory: for a dry run.
+#[derive(Debug)]
+pub(crate) struct DryCache {
+    disk: FileCache,
+    memory: MemoryCache,
+}
+
+impl DryCache {
+    /// Over the cache in this directory, which is left as it is.
+    pub(crate) fn over(dir: &Path) -> Self {
+        Self {
+            disk: FileCache::in_dir(dir),
+            memory: MemoryCache::default(),
+        }
+    }
+}
+
+impl Cache for DryCache {
+    fn get(&self, name: &str, max_age: Duration, now: DateTime<Utc>) -> Option<Value> {
+        self.memory
+            .get(name, max_age, now)
+            .or_else(|| self.disk.get(name, max_age, now))
+    }
+
+    fn put(&self, name: &str, value: &Value, now: DateTime<Utc>) {
+        self.memory.put(name, value, now);
+    }
+
+    fn forget(&self, name: &str) {
+        self.memory.forget(name);
+    }
+}
 
 #[derive(Serialize, Deserialize)]
 struct Kept {

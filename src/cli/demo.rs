@@ -35,7 +35,7 @@ pub(crate) async fn run(_global: &Global, arguments: &Arguments) -> u8 {
     match show(arguments).await {
         Ok(()) => exit::DONE,
         Err(why) => {
-            eprintln!("error: the demo could not go on: {why}");
+            complain!("error: the demo could not go on: {why}");
             exit::ERROR
         }
     }

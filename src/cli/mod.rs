@@ -1,5 +1,13 @@
 //! The command line: arguments, set-up that all commands share, and exit codes. Each command is a file beside this one.
 
+/// Prints a line to standard error; a reader that has gone away is no error.
+macro_rules! complain {
+    ($($text:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stderr(), $($text)*);
+    }};
+}
+
 mod output;
 mod retry;
 mod run;
@@ -117,7 +125,7 @@ pub fn main() -> ExitCode {
             code
         }
         Err(e) => {
-            eprintln!("error: tombolo could not start: {e}");
+            complain!("error: tombolo could not start: {e}");
             exit::ERROR
         }
     };
@@ -153,6 +161,7 @@ pub(crate) fn start_logging(global: &Global, default: tracing::Level) {
     });
     let filter = EnvFilter::try_new(&filter).unwrap_or_else(|_| EnvFilter::new("warn"));
     let builder = tracing_subscriber::fmt()
+        .log_internal_errors(false)
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()));
@@ -184,7 +193,7 @@ fn complain(errors: &ConfigErrors, json: bool) {
     if json {
         output::print(&format!("{}\n", serde_json::to_string(errors).unwrap_or_default()));
     }
-    eprintln!("{errors}");
+    complain!("{errors}");
 }
 
 /// The configured routes with these names; all of them where none is named.
@@ -192,13 +201,13 @@ pub(crate) fn chosen_routes(config: &Config, names: &[String]) -> Result<Vec<Rou
     let routes = assemble::routes(config);
     let known = || routes.iter().map(|r| r.name.as_str()).collect::<Vec<_>>().join(", ");
     if routes.is_empty() {
-        eprintln!(
+        complain!(
             "error: no route is configured\n  = help: a route says what goes from where to where; `tombolo example` prints one"
         );
         return Err(exit::USAGE);
     }
     if let Some(unknown) = names.iter().find(|name| routes.iter().all(|r| r.name != **name)) {
-        eprintln!(
+        complain!(
             "error: there is no route named {unknown:?}\n  = help: routes configured: {}",
             known()
         );
@@ -212,7 +221,7 @@ pub(crate) fn chosen_routes(config: &Config, names: &[String]) -> Result<Vec<Rou
 
 /// Why the ledger can't be used, as text and exit code.
 pub(crate) fn ledger_refused(error: &StoreError) -> u8 {
-    eprintln!("error: {error}");
+    complain!("error: {error}");
     match error {
         StoreError::InUse { .. } => exit::IN_USE,
         _ => exit::ERROR,
@@ -222,7 +231,7 @@ pub(crate) fn ledger_refused(error: &StoreError) -> u8 {
 /// The client for this configuration, on the machine's clock.
 pub(crate) fn net(config: &Config) -> Result<Net, u8> {
     assemble::net(config, Arc::new(SystemClock), Arc::new(SystemEntropy)).map_err(|e| {
-        eprintln!("error: {e}");
+        complain!("error: {e}");
         exit::ERROR
     })
 }

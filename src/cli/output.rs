@@ -12,6 +12,7 @@ use tombolo_model::{NoProgress, ProgressSink};
 use crate::daemon::Log;
 use crate::ledger::StateName;
 use crate::sync::{Line, Observer, Summary, Trouble, TroubleKind};
+use crate::transform::text::clean_line;
 
 /// How results are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +48,11 @@ pub(crate) fn print(text: &str) {
     let _ = std::io::stdout().flush();
 }
 
+/// Text that others may have had a hand in, for a terminal: nothing in it steers one.
+fn harmless(text: &str) -> String {
+    text.lines().map(clean_line).collect::<Vec<_>>().join("\n")
+}
+
 /// The console as observer of a run.
 pub(crate) struct Console {
     form: Form,
@@ -73,7 +79,7 @@ impl Console {
     /// Says something in passing, on standard error.
     pub(crate) fn tell(&self, message: &str) {
         if !self.quiet {
-            self.bars.suspend(|| eprintln!("{message}"));
+            self.bars.suspend(|| complain!("{}", harmless(message)));
         }
     }
 
@@ -89,7 +95,7 @@ impl Console {
         }
         if self.form.dry_run {
             for line in lines.iter() {
-                print(&shown_plan(line));
+                print(&format!("{}\n", harmless(&shown_plan(line))));
             }
         } else if !lines.is_empty() {
             print(&format!("{}\n", table(&lines)));
@@ -120,7 +126,8 @@ impl Observer for Console {
         } else {
             "trouble"
         };
-        self.bars.suspend(|| eprintln!("{word}: {}", trouble.message));
+        self.bars
+            .suspend(|| complain!("{word}: {}", harmless(&trouble.message)));
     }
 
     fn note(&self, route: &str, message: &str) {
@@ -133,7 +140,7 @@ impl Observer for Console {
             return Arc::new(NoProgress);
         }
         let bar = self.bars.add(ProgressBar::new_spinner());
-        bar.set_prefix(shortened(title, 40));
+        bar.set_prefix(shortened(&harmless(title), 40));
         bar.enable_steady_tick(Duration::from_millis(120));
         Arc::new(Bar(bar))
     }
@@ -194,8 +201,13 @@ fn table(lines: &[Line]) -> Table {
                 .map(|copy| format!("→ {}", copy.url.as_deref().unwrap_or(&copy.uri))),
         );
         what.extend(line.reason.clone());
-        let title = shortened(line.title.as_deref().unwrap_or("(no title)"), 60);
-        table.add_row([Cell::new(title), Cell::new(&line.to), state, Cell::new(what.join("\n"))]);
+        let title = shortened(&harmless(line.title.as_deref().unwrap_or("(no title)")), 60);
+        table.add_row([
+            Cell::new(title),
+            Cell::new(&line.to),
+            state,
+            Cell::new(harmless(&what.join("\n"))),
+        ]);
     }
     table
 }

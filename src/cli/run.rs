@@ -32,7 +32,7 @@ async fn serve(global: &Global) -> Result<u8, u8> {
             continue;
         };
         let schedule = Schedule::parse(&configured.schedule).map_err(|e| {
-            eprintln!("error: routes.{}.schedule: {e}", route.name);
+            complain!("error: routes.{}.schedule: {e}", route.name);
             exit::USAGE
         })?;
         timetables.push(Timetable {

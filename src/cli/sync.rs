@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use tombolo_model::{Cache, MemoryCache};
+use tombolo_model::Cache;
 
 use super::output::{Console, Form};
 use super::{Global, chosen_routes, exit, ledger_refused, load, net, start_logging, told_to_stop};
 use crate::assemble;
-use crate::cache::FileCache;
+use crate::cache::{DryCache, FileCache};
 use crate::config::{self, Config};
 use crate::ledger::Ledger;
 use crate::sync::{RunOptions, Since, SyncError};
@@ -61,11 +61,11 @@ async fn pass(global: &Global, arguments: &Arguments, form: Form) -> Result<u8, 
         "tombolo sync"
     };
     let ledger = open_ledger(&config, command, arguments.dry_run).await?;
-    // A dry run where there is nothing yet leaves nothing behind.
-    let cache: Arc<dyn Cache> = if arguments.dry_run && !config.data_dir.exists() {
-        Arc::new(MemoryCache::default())
+    let kept = config.data_dir.join("cache");
+    let cache: Arc<dyn Cache> = if arguments.dry_run {
+        Arc::new(DryCache::over(&kept))
     } else {
-        Arc::new(FileCache::in_dir(&config.data_dir.join("cache")))
+        Arc::new(FileCache::in_dir(&kept))
     };
     let engine = assemble::engine(&config, &routes, ledger, net(&config)?, cache).await;
     let console = Console::new(form, global.quiet);
@@ -99,7 +99,7 @@ async fn pass(global: &Global, arguments: &Arguments, form: Form) -> Result<u8, 
 
 fn options(arguments: &Arguments, config: &Config) -> Result<RunOptions, u8> {
     let usage = |what: &str, value: &str, why: &str| {
-        eprintln!("error: {what} {value:?}: {why}");
+        complain!("error: {what} {value:?}: {why}");
         exit::USAGE
     };
     let since = arguments
@@ -136,7 +136,7 @@ pub(crate) async fn open_ledger(config: &Config, command: &'static str, dry_run:
         Ok(Ok(ledger)) => Ok(ledger),
         Ok(Err(e)) => Err(ledger_refused(&e)),
         Err(panic) => {
-            eprintln!("error: the ledger could not be opened: {panic}. Nothing was posted");
+            complain!("error: the ledger could not be opened: {panic}. Nothing was posted");
             Err(exit::ERROR)
         }
     }

@@ -4,20 +4,22 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::Method;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
-use tombolo_model::{AccountIdentity, DestinationError, IdempotencyKey, bool_of, string_of};
+use tombolo_model::{AccountIdentity, DestinationError, IdempotencyKey, bool_of};
 use tombolo_net::{Answer, Get, Net, NetError, Send, SendError, WriteBody, multipart};
 use url::Url;
 
-use crate::entities::{Instance, Status, error_text, parse_instance, parse_status};
+use crate::entities::{Instance, Status, error_text, identifier, parse_instance, parse_status};
 
 /// Most a listing gives at once (contract mastodon §7.1).
 const PAGE: &str = "40";
 /// Most pages of one look at an account's statuses.
-const MAX_PAGES: usize = 250;
+const MAX_PAGES: usize = 100;
+/// Longest time of one look.
+const MAX_TIME: TimeDelta = TimeDelta::minutes(2);
 
 /// A client for one account.
 #[derive(Clone, Debug)]
@@ -52,6 +54,11 @@ impl Client {
         &self.instance
     }
 
+    /// What an error answer says, for people. A server that repeats our token isn't repeated.
+    pub fn error_text(&self, status: u16, body: &[u8]) -> String {
+        error_text(status, body).replace(self.token.expose_secret(), "[token]")
+    }
+
     /// Asks whose token it is.
     pub async fn verify_credentials(&self) -> Result<AccountIdentity, DestinationError> {
         let path = ["api", "v1", "accounts", "verify_credentials"];
@@ -61,7 +68,7 @@ impl Client {
             Err(Refusal::Status(422, why)) => return Err(DestinationError::AuthLost(why)),
             Err(other) => return Err(other.into()),
         };
-        let account = value.get("id").and_then(string_of).filter(|id| !id.is_empty());
+        let account = value.get("id").and_then(identifier);
         let (Some(account), Some(acct)) = (
             account,
             value
@@ -165,33 +172,38 @@ impl Client {
             .await
     }
 
-    /// Reads the account's own statuses, the newest first, until one is older than `since` on the server's clock.
+    /// Looks through the account's own statuses, the newest first, until one is older than `since` on the server's clock,
+    /// and keeps those that are `wanted`.
     ///
     /// Where the account's listing can't be paged (snac gives its newest 256 whatever is asked), the home timeline is walked
     /// instead, which holds the account's own statuses too.
-    pub async fn own_statuses_since(&self, account: &str, since: DateTime<Utc>) -> Result<Paged, DestinationError> {
+    pub async fn own_statuses_since(
+        &self,
+        account: &str,
+        since: DateTime<Utc>,
+        wanted: &(dyn Fn(&Status) -> bool + Sync),
+    ) -> Result<Paged, DestinationError> {
         let own = self
-            .walk(&["api", "v1", "accounts", account, "statuses"], account, since)
+            .walk(&["api", "v1", "accounts", account, "statuses"], account, since, wanted)
             .await?;
-        if own.reached {
+        if own.reached || !own.statuses.is_empty() {
             return Ok(own);
         }
-        let home = self.walk(&["api", "v1", "timelines", "home"], account, since).await;
-        // What one of the two showed is there, also where the other couldn't be read.
-        let Ok(home) = home else { return Ok(own) };
-        let mut statuses = own.statuses;
-        for status in home.statuses {
-            if statuses.iter().all(|known| known.uri != status.uri) {
-                statuses.push(status);
-            }
-        }
-        Ok(Paged {
-            statuses,
-            reached: home.reached,
-        })
+        // What can't be read shows nothing, and proves nothing.
+        Ok(self
+            .walk(&["api", "v1", "timelines", "home"], account, since, wanted)
+            .await
+            .unwrap_or(own))
     }
 
-    async fn walk(&self, path: &[&str], account: &str, since: DateTime<Utc>) -> Result<Paged, DestinationError> {
+    async fn walk(
+        &self,
+        path: &[&str],
+        account: &str,
+        since: DateTime<Utc>,
+        wanted: &(dyn Fn(&Status) -> bool + Sync),
+    ) -> Result<Paged, DestinationError> {
+        let begun = self.net.clock().now();
         let (mut statuses, mut seen, mut max_id) = (Vec::new(), HashSet::new(), None::<String>);
         for _ in 0..MAX_PAGES {
             let mut query = vec![("limit", PAGE.to_owned())];
@@ -227,12 +239,15 @@ impl Client {
                     reached: false,
                 });
             }
-            statuses.extend(fresh.into_iter().filter_map(|s| own_status(s, account)));
+            statuses.extend(fresh.into_iter().filter_map(|s| own_status(s, account)).filter(wanted));
             if older {
                 return Ok(Paged {
                     statuses,
                     reached: true,
                 });
+            }
+            if self.net.clock().now() - begun > MAX_TIME {
+                break;
             }
             max_id = Some(last);
         }
@@ -272,7 +287,7 @@ impl Client {
                 "{} redirects its API elsewhere; set instance to the address it redirects to",
                 self.instance
             )))),
-            _ => Err(Refusal::Status(status, error_text(status, &answer.body))),
+            _ => Err(Refusal::Status(status, self.error_text(status, &answer.body))),
         }
     }
 

@@ -51,13 +51,29 @@ pub struct MediaEntity {
     pub description: Option<String>,
 }
 
+/// Longest address kept.
+const MAX_URI: usize = 2048;
+/// Longest id in the API kept; real ones have 10 to 60 characters.
+const MAX_ID: usize = 255;
+
+/// An id in the API: opaque, but short, and made of visible characters.
+pub fn identifier(value: &Value) -> Option<String> {
+    let fits = |id: &String| {
+        !id.is_empty() && id.len() <= MAX_ID && !id.contains(|c: char| c.is_control() || c.is_whitespace())
+    };
+    string_of(value).filter(fits)
+}
+
 /// Reads a status; `None` for what isn't one.
 pub fn parse_status(value: &Value) -> Option<Status> {
-    let id = value.get("id").and_then(string_of).filter(|id| !id.is_empty())?;
+    let id = value.get("id").and_then(identifier)?;
     let text = |key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
     Some(Status {
-        uri: text("uri").or_else(|| text("url")).unwrap_or_else(|| id.clone()),
-        url: text("url"),
+        uri: text("uri")
+            .or_else(|| text("url"))
+            .filter(|uri| uri.len() <= MAX_URI)
+            .unwrap_or_else(|| id.clone()),
+        url: text("url").filter(|url| url.len() <= MAX_URI),
         created_at: text("created_at")
             .and_then(|t| DateTime::parse_from_rfc3339(&t).ok())
             .map(|t| t.to_utc()),
@@ -68,7 +84,7 @@ pub fn parse_status(value: &Value) -> Option<Status> {
         author: value
             .get("account")
             .and_then(|account| account.get("id"))
-            .and_then(string_of),
+            .and_then(identifier),
         // A boost isn't boosted again: one level is all there is.
         boosted: value
             .get("reblog")
@@ -92,8 +108,8 @@ pub(crate) fn parse_media(value: &Value) -> Option<MediaEntity> {
             .map(str::to_owned)
     };
     Some(MediaEntity {
-        id: value.get("id").and_then(string_of).filter(|id| !id.is_empty())?,
-        url: text("url"),
+        id: value.get("id").and_then(identifier)?,
+        url: text("url").filter(|url| url.len() <= MAX_URI),
         description: text("description"),
     })
 }
@@ -150,7 +166,7 @@ pub fn parse_instance(value: &Value) -> Instance {
 }
 
 /// What an error answer says, for people. Never used to decide anything: the texts are localised (contract mastodon §8.3).
-pub fn error_text(status: u16, body: &[u8]) -> String {
+pub(crate) fn error_text(status: u16, body: &[u8]) -> String {
     let said = serde_json::from_slice::<Value>(body).ok().and_then(|value| {
         let text = |key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
         text("error_description")

@@ -6,4 +6,4 @@ mod client;
 mod entities;
 
 pub use client::{Client, Paged};
-pub use entities::{Instance, MediaEntity, Status, error_text, parse_instance, parse_status};
+pub use entities::{Instance, MediaEntity, Status, identifier, parse_instance, parse_status};

@@ -87,13 +87,11 @@ impl Destination for Mastodon {
 
     async fn find(&self, account: &str, marker: &Marker, window: Window) -> Result<Found, DestinationError> {
         let since = window.since - LOOK_BACK;
-        let paged = self.client.own_statuses_since(account, since).await?;
-        let mut copies: Vec<Copy> = paged
-            .statuses
-            .iter()
-            .filter(|status| carries(status, marker))
-            .map(publish::copy_of)
-            .collect();
+        let paged = self
+            .client
+            .own_statuses_since(account, since, &|status| carries(status, marker))
+            .await?;
+        let mut copies: Vec<Copy> = paged.statuses.iter().map(publish::copy_of).collect();
         copies.reverse();
         let blind = (!paged.reached).then(|| {
             let since = since.format("%Y-%m-%d %H:%M UTC");

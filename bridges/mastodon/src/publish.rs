@@ -9,17 +9,17 @@ use chrono::TimeDelta;
 use futures_util::StreamExt;
 use reqwest::Body;
 use serde_json::{Value, json};
-use tombolo_mastoapi::{Client, Status, error_text, parse_status};
+use tombolo_mastoapi::{Client, Status, identifier, parse_status};
 use tombolo_model::{
     Checkpoint, Copy, DestinationError, Difference, Draft, MediaDraft, MediaError, ProgressSink, PublishOutcome,
-    PublishProgress, Step, UploadedMedia, string_of,
+    PublishProgress, Step, UploadedMedia,
 };
 use tombolo_net::{Answer, SendError, multipart, rate_limit_reset, retry_after};
 
 /// Unattached media live for a day at least (contract mastodon §4.6); some of it is left unused.
 const MEDIA_LIFE: TimeDelta = TimeDelta::hours(20);
 /// How long one call waits for the server to process a file before it lets other work go first.
-const PATIENCE: TimeDelta = TimeDelta::seconds(20);
+const PATIENCE: TimeDelta = TimeDelta::seconds(5);
 /// First and longest pause between two looks at a file that is being processed.
 const FIRST_LOOK: Duration = Duration::from_secs(1);
 const LONGEST_LOOK: Duration = Duration::from_secs(10);
@@ -89,7 +89,7 @@ async fn upload(
         let answer = send_file(client, index, media, with_thumbnail, meter).await?;
         let status = answer.status.as_u16();
         let body: Value = answer.json().unwrap_or_default();
-        let id = body.get("id").and_then(string_of).filter(|id| !id.is_empty());
+        let id = body.get("id").and_then(identifier);
         if let (200 | 202, Some(id)) = (status, id) {
             let url = body
                 .get("url")
@@ -206,7 +206,7 @@ async fn send_file(
 
 fn upload_refused(client: &Client, index: usize, answer: &Answer) -> PublishOutcome {
     let status = answer.status.as_u16();
-    let reason = error_text(status, &answer.body);
+    let reason = client.error_text(status, &answer.body);
     let is_api = answer.media_type().is_some_and(|kind| kind.contains("json"));
     match status {
         401 => PublishOutcome::AuthLost { reason },
@@ -234,7 +234,7 @@ async fn wait_until_processed(
         if media.url.is_some() {
             return Ok(());
         }
-        let (index, id) = (media.index, media.id.clone());
+        let (index, id, expires) = (media.index, media.id.clone(), media.expires);
         meter.stage("waiting for the server to process it", None);
         let answer = client.media(&id).await.map_err(try_later)?;
         let status = answer.status.as_u16();
@@ -248,7 +248,7 @@ async fn wait_until_processed(
             202 | 206 => {}
             401 | 403 => {
                 return Err(PublishOutcome::AuthLost {
-                    reason: error_text(status, &answer.body),
+                    reason: client.error_text(status, &answer.body),
                 });
             }
             404 | 410 => {
@@ -262,13 +262,15 @@ async fn wait_until_processed(
                 progress.uploaded.remove(place);
                 return Err(PublishOutcome::MediaRejected {
                     index,
-                    reason: error_text(status, &answer.body),
+                    reason: client.error_text(status, &answer.body),
                 });
             }
         }
         let now = clock.now();
         if now - started >= PATIENCE {
-            let until = now + TimeDelta::from_std(LONGEST_LOOK).unwrap_or_default();
+            // The longer it takes, the more rarely it is asked.
+            let age = MEDIA_LIFE - (expires - now);
+            let until = now + (age / 2).clamp(TimeDelta::seconds(5), TimeDelta::seconds(60));
             return Err(PublishOutcome::InWork {
                 until,
                 progress: progress.clone(),
@@ -330,7 +332,7 @@ async fn post(
     };
     let status = answer.status.as_u16();
     let is_api = answer.media_type().is_some_and(|kind| kind.contains("json")) && answer.json::<Value>().is_ok();
-    let reason = error_text(status, &answer.body);
+    let reason = client.error_text(status, &answer.body);
     match status {
         200..=299 => match answer.json::<Value>().ok().as_ref().and_then(parse_status) {
             Some(status) => PublishOutcome::Published(compared(&status, draft)),
@@ -359,7 +361,7 @@ fn throttled(client: &Client, answer: &Answer) -> PublishOutcome {
         until + TimeDelta::milliseconds(1000 + i64::try_from(client.net().entropy().bits() % 2000).unwrap_or(0));
     PublishOutcome::Throttled {
         until,
-        reason: error_text(answer.status.as_u16(), &answer.body),
+        reason: client.error_text(answer.status.as_u16(), &answer.body),
     }
 }
 
