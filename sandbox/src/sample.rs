@@ -48,6 +48,11 @@ pub fn clips() -> [Clip; 4] {
 }
 
 impl Clip {
+    /// The video file.
+    pub fn file(&self) -> Bytes {
+        Bytes::from_static(self.video)
+    }
+
     /// The clip as its creator hands it in.
     pub fn as_video(&self) -> NewVideo {
         let mut video = NewVideo::titled(self.title)

@@ -279,10 +279,9 @@ impl Client {
                 "{} shows a web page instead of its API; the token may have expired",
                 self.instance
             )))),
-            401 | 403 => Err(Refusal::Other(DestinationError::AuthLost(error_text(
-                status,
-                &answer.body,
-            )))),
+            401 | 403 => Err(Refusal::Other(DestinationError::AuthLost(
+                self.error_text(status, &answer.body),
+            ))),
             300..=399 => Err(Refusal::Other(DestinationError::Malformed(format!(
                 "{} redirects its API elsewhere; set instance to the address it redirects to",
                 self.instance

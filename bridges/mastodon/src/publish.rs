@@ -23,6 +23,8 @@ const PATIENCE: TimeDelta = TimeDelta::seconds(5);
 /// First and longest pause between two looks at a file that is being processed.
 const FIRST_LOOK: Duration = Duration::from_secs(1);
 const LONGEST_LOOK: Duration = Duration::from_secs(10);
+/// Pause before a file that the server could not read is sent once more.
+const SECOND_TRY: Duration = Duration::from_secs(2);
 /// Version of the progress record.
 const VERSION: u32 = 1;
 /// A wait the server named no end of.
@@ -85,6 +87,7 @@ async fn upload(
         .map_err(PublishOutcome::NotNoted)?;
     // Two tries: the server may refuse the thumbnail of a video that turns out to have no sound (contract mastodon §0a.1).
     let mut with_thumbnail = media.thumbnail.is_some();
+    let mut again = false;
     loop {
         let answer = send_file(client, index, media, with_thumbnail, meter).await?;
         let status = answer.status.as_u16();
@@ -117,6 +120,18 @@ async fn upload(
         if status == 422 && with_thumbnail {
             with_thumbnail = false;
             continue;
+        }
+        // The server could not read the file: permanent after one more try (contract mastodon §4.1).
+        if status == 500 && is_api(&answer) {
+            if !again {
+                again = true;
+                client.net().clock().sleep(SECOND_TRY).await;
+                continue;
+            }
+            return Err(PublishOutcome::MediaRejected {
+                index,
+                reason: client.error_text(status, &answer.body),
+            });
         }
         return Err(upload_refused(client, index, &answer));
     }
@@ -204,13 +219,17 @@ async fn send_file(
     })
 }
 
+/// Whether the API itself answered, and not a proxy in front of it.
+fn is_api(answer: &Answer) -> bool {
+    answer.media_type().is_some_and(|kind| kind.contains("json")) && answer.json::<Value>().is_ok()
+}
+
 fn upload_refused(client: &Client, index: usize, answer: &Answer) -> PublishOutcome {
     let status = answer.status.as_u16();
     let reason = client.error_text(status, &answer.body);
-    let is_api = answer.media_type().is_some_and(|kind| kind.contains("json"));
     match status {
         401 => PublishOutcome::AuthLost { reason },
-        403 if is_api => PublishOutcome::AuthLost { reason },
+        403 if is_api(answer) => PublishOutcome::AuthLost { reason },
         429 => throttled(client, answer),
         // Refused for good: too large, or not a file it takes (contract mastodon §4.1, §8.3).
         400 | 404 | 405 | 413 | 415 | 422 => PublishOutcome::MediaRejected { index, reason },
@@ -331,7 +350,7 @@ async fn post(
         Err(SendError::Unknown(reason)) => return PublishOutcome::Unknown { reason },
     };
     let status = answer.status.as_u16();
-    let is_api = answer.media_type().is_some_and(|kind| kind.contains("json")) && answer.json::<Value>().is_ok();
+    let is_api = is_api(&answer);
     let reason = client.error_text(status, &answer.body);
     match status {
         200..=299 => match answer.json::<Value>().ok().as_ref().and_then(parse_status) {

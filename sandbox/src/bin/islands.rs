@@ -7,9 +7,10 @@ use std::io::Read;
 use std::sync::Arc;
 
 use futures_util::StreamExt;
+use sha2::{Digest, Sha256};
 use tombolo_model::SystemClock;
-use tombolo_sandbox::peertube::{NewVideo, VideoFile};
-use tombolo_sandbox::{Islands, Options};
+use tombolo_sandbox::peertube::{FileBody, NewVideo, VideoFile};
+use tombolo_sandbox::{Islands, Options, clips};
 
 #[tokio::main]
 async fn main() -> std::io::Result<()> {
@@ -20,13 +21,20 @@ async fn main() -> std::io::Result<()> {
         video_size_limit: Some(1 << 40),
     };
     let islands = Islands::start(options).await?;
+    let body = FileBody::Padded {
+        clip: clips()[0].file(),
+        bytes,
+    };
     let video = islands
         .tube
-        .publish(NewVideo::titled("Large").web([VideoFile::sized(1920, 1080).bytes(bytes)]));
-    // What curl puts here is read and forgotten.
+        .publish(NewVideo::titled("Large").web([VideoFile::sized(640, 360).body(body)]));
+    // What curl puts here is read, its digest taken as the Mastodon stand-in takes it, and forgotten.
     let put = axum::routing::put(async |body: axum::body::Body| {
-        let mut data = body.into_data_stream();
-        while let Some(Ok(_)) = data.next().await {}
+        let (mut data, mut digest) = (body.into_data_stream(), Sha256::new());
+        while let Some(Ok(chunk)) = data.next().await {
+            digest.update(&chunk);
+        }
+        format!("{:x}", digest.finalize())
     });
     let sink =
         tombolo_net::stand_in::serve(0, Arc::new(SystemClock), |_| axum::Router::new().route("/sink", put)).await?;

@@ -26,6 +26,13 @@ pub enum FileBody {
         /// Tells files apart.
         seed: u64,
     },
+    /// A clip that plays, made longer by a box of made-up data at its end.
+    Padded {
+        /// The clip.
+        clip: Bytes,
+        /// Length of the whole; at least 16 more than the clip's.
+        bytes: u64,
+    },
 }
 
 impl FileBody {
@@ -33,7 +40,7 @@ impl FileBody {
     pub fn len(&self) -> u64 {
         match self {
             Self::Bytes(bytes) => bytes.len() as u64,
-            Self::Synthetic { bytes, .. } => *bytes,
+            Self::Synthetic { bytes, .. } | Self::Padded { bytes, .. } => *bytes,
         }
     }
 
@@ -79,6 +86,17 @@ impl FileBody {
     fn piece(&self, at: u64) -> Bytes {
         match self {
             Self::Bytes(bytes) => bytes.slice(usize::try_from(at).unwrap_or(usize::MAX).min(bytes.len())..),
+            Self::Padded { clip, bytes } => {
+                let (front, at) = (clip.len() as u64, usize::try_from(at).unwrap_or(usize::MAX));
+                let box_head = box_head(bytes.saturating_sub(front));
+                if at < clip.len() {
+                    clip.slice(at..)
+                } else if at < clip.len() + box_head.len() {
+                    Bytes::copy_from_slice(&box_head[at - clip.len()..])
+                } else {
+                    noise().clone()
+                }
+            }
             Self::Synthetic { seed, .. } => {
                 let (block, within) = (at / BLOCK, at % BLOCK);
                 let start = usize::try_from(within).unwrap_or_default();
@@ -102,6 +120,13 @@ impl From<Vec<u8>> for FileBody {
     fn from(bytes: Vec<u8>) -> Self {
         Self::Bytes(bytes.into())
     }
+}
+
+/// The head of an empty box of this length, in its long form.
+fn box_head(length: u64) -> [u8; 16] {
+    let mut head = *b"\0\0\0\x01free\0\0\0\0\0\0\0\0";
+    head[8..].copy_from_slice(&length.to_be_bytes());
+    head
 }
 
 /// What stands in front of a block. The first one begins as an MP4 file does, with the rest of it as media data.
