@@ -40,7 +40,7 @@ for run in 1 2 3; do
     while kill -0 $pid 2> /dev/null; do
         high=$(sed -n 's/^VmHWM:[^0-9]*\([0-9]*\) kB/\1/p' /proc/$pid/status 2> /dev/null || true)
         [ -n "$high" ] && [ "$high" -gt "$peak" ] && peak=$high
-        sleep 0.02
+        sleep 0.1
     done
     wait $pid || { cat "$work/out" "$work/err"; exit 1; }
     took=$(seconds "$begun" "$(now)")

@@ -54,8 +54,12 @@ pub(crate) async fn run(engine: &Engine, timetables: &[Timetable]) -> Result<(),
     }
     while !engine.stopping.load(Ordering::Relaxed) {
         let now = engine.clock.now();
-        let ready = |next: &Next| next.at.is_some_and(|at| at <= now) || next.due.is_some_and(|at| at <= now);
-        let Some(place) = plan.iter().position(ready) else {
+        // The one that has been due longest, so that a busy route doesn't keep the others from their turn.
+        let ready = plan
+            .iter()
+            .enumerate()
+            .filter_map(|(place, next)| Some((next.earliest()?, place)));
+        let Some((_, place)) = ready.filter(|(at, _)| *at <= now).min() else {
             sleep_until(engine, plan.iter().filter_map(Next::earliest).min(), now).await;
             continue;
         };

@@ -38,8 +38,15 @@ impl Run<'_> {
             Ok(adapter) => adapter.as_ref(),
             Err(why) => return Ok(Advance::AuthLost(why.clone())),
         };
+        let own = self.sources.get(&route.from) == Some(&candidate.delivery.source);
         if candidate.delivery.is_unresolved() {
-            return reconcile::reconcile(engine, destination, candidate).await;
+            return match reconcile::reconcile(engine, destination, candidate).await? {
+                Advance::Again if !own => Ok(Advance::RestForThisRun),
+                advance => Ok(advance),
+            };
+        }
+        if !own {
+            return Ok(Advance::RestForThisRun);
         }
         let post = match source.fetch(&candidate.delivery.key.post).await {
             Ok(Fetched::Post(post)) => post,
@@ -494,7 +501,7 @@ async fn source_failed(engine: &Engine, candidate: &mut Candidate, error: &Sourc
     let times = candidate.tries + 1;
     let pause = TimeDelta::from_std(pause(times, engine.entropy.fraction())).unwrap_or_default();
     let not_before = match error {
-        SourceError::Throttled { until, .. } => *until,
+        SourceError::Throttled { until, .. } => (*until).max(engine.clock.now() + super::MOMENT),
         _ => engine.clock.now() + pause,
     };
     wait(engine, candidate, &error.to_string(), not_before, times).await?;

@@ -13,7 +13,7 @@ use tombolo_model::{
 };
 
 use super::{Observer, Since, SyncError};
-use crate::ledger::{Changes, Contact, Delivery, Ledger, Stage, StoreError};
+use crate::ledger::{Changes, Contact, Delivery, Ledger, Stage, StateName, StoreError};
 
 /// How often all ids are listed, whatever the totals say: a video that becomes public late surfaces deep in a list
 /// (contract peertube §0.2).
@@ -80,7 +80,7 @@ pub(crate) async fn read(
     };
 
     let mut changes = Changes::new();
-    let mut opened = Opened::new();
+    let (mut opened, mut reopened) = (Opened::new(), Opened::new());
     for target in targets {
         let desk = Desk {
             ledger,
@@ -105,7 +105,7 @@ pub(crate) async fn read(
             observer.note(&target.route, &note);
         } else {
             for sighting in &listing.sightings {
-                opened.extend(desk.note(&mut changes, sighting)?);
+                reopened.extend(desk.note(&mut changes, sighting)?);
             }
         }
         if let Some(since) = open {
@@ -115,12 +115,19 @@ pub(crate) async fn read(
             );
         }
     }
+    // What is looked at again has left no note: the listing must show it again, should this run not come to it.
+    let noted = reopened.is_empty();
     // Without news the reader's place is kept in memory only.
     if !changes.is_empty() {
-        changes.put_cursor(&id, &place.1, &listing.cursor);
+        if noted {
+            changes.put_cursor(&id, &place.1, &listing.cursor);
+        }
         ledger.commit(changes).await?;
     }
-    memory.cursors.insert(place, listing.cursor);
+    if noted {
+        memory.cursors.insert(place, listing.cursor);
+    }
+    opened.extend(reopened);
     Ok((id, opened))
 }
 
@@ -277,6 +284,7 @@ impl Desk<'_> {
             Some(mut delivery) => match &delivery.stage {
                 Stage::Skipped(skip) if skip.until_listed && sighting.ready != Some(false) => {
                     delivery.stage = Stage::Seen;
+                    delivery.source = self.id.clone();
                     return Ok(Some(delivery));
                 }
                 _ => self.take_over(changes, delivery),
@@ -287,7 +295,7 @@ impl Desk<'_> {
 
     /// A delivery begun under another handle of the same creator goes on under this one.
     fn take_over(&self, changes: &mut Changes, mut delivery: Delivery) {
-        if delivery.source != *self.id && !delivery.is_settled() {
+        if delivery.source != *self.id && delivery.state() != StateName::Published {
             delivery.source = self.id.clone();
             changes.put_delivery(&delivery);
         }
@@ -318,12 +326,19 @@ impl Desk<'_> {
     /// The sighting with its date, where old posts are asked for and the listing doesn't say when they were published.
     async fn dated(&self, since: Since, sighting: &Sighting) -> Result<Sighting, ReadError> {
         let mut sighting = sighting.clone();
-        if since != Since::Now
-            && sighting.published.is_none()
-            && let Ok(Fetched::Post(post)) = self.source.fetch(&sighting.id).await
-        {
-            sighting.published = post.published;
-            sighting.title = post.title.map(|title| super::clipped(&title));
+        if since == Since::Now || sighting.published.is_some() {
+            return Ok(sighting);
+        }
+        match self.source.fetch(&sighting.id).await {
+            Ok(Fetched::Post(post)) => {
+                sighting.published = post.published;
+                sighting.title = post.title.map(|title| super::clipped(&title));
+            }
+            // Where the date decides, better another time than wrongly now.
+            Err(e @ (SourceError::Transient(_) | SourceError::Throttled { .. })) if since != Since::Beginning => {
+                return Err(e.into());
+            }
+            _ => {}
         }
         Ok(sighting)
     }

@@ -35,6 +35,8 @@ use listing::Target;
 const IDENTITY_AGE: Duration = Duration::from_secs(30 * 86_400);
 /// How long an instance that failed is left alone.
 const BREATHER: TimeDelta = TimeDelta::seconds(30);
+/// Shortest wait for a server that asks for one.
+const MOMENT: TimeDelta = TimeDelta::seconds(5);
 
 /// Everything a run works with.
 pub struct Engine {
@@ -370,27 +372,30 @@ impl Run<'_> {
         let routes = self.routes;
         let mut candidates = Vec::new();
         let mut taken = HashSet::new();
-        for (route_place, route) in routes.iter().enumerate() {
-            let Some(source) = self.sources.get(&route.from) else {
-                continue;
-            };
-            for (leg_place, leg) in route.to.iter().enumerate() {
-                let Some(id) = self.ids.get(&leg.to) else { continue };
-                let open = self.engine.ledger.open_deliveries_to(id)?.into_iter();
-                let fresh = opened.iter().filter(|d| d.key.to == *id).cloned();
-                // What may have been published is looked up whoever it is from.
-                for delivery in open.chain(fresh).filter(|d| d.source == *source || d.is_unresolved()) {
-                    if taken.insert(delivery.key.clone()) {
-                        let tries = delivery.times_put_off();
-                        candidates.push(Candidate {
-                            delivery,
-                            route: route_place,
-                            leg: leg_place,
-                            moves: 0,
-                            tries,
-                            done: false,
-                            shown: false,
-                        });
+        // What may have been published is looked up by any route to its destination, but goes on only by its own.
+        for own in [true, false] {
+            for (route_place, route) in routes.iter().enumerate() {
+                let Some(source) = self.sources.get(&route.from) else {
+                    continue;
+                };
+                for (leg_place, leg) in route.to.iter().enumerate() {
+                    let Some(id) = self.ids.get(&leg.to) else { continue };
+                    let open = self.engine.ledger.open_deliveries_to(id)?.into_iter();
+                    let fresh = opened.iter().filter(|d| d.key.to == *id).cloned();
+                    let fitting = |d: &Delivery| if own { d.source == *source } else { d.is_unresolved() };
+                    for delivery in open.chain(fresh).filter(fitting) {
+                        if taken.insert(delivery.key.clone()) {
+                            let tries = delivery.times_put_off();
+                            candidates.push(Candidate {
+                                delivery,
+                                route: route_place,
+                                leg: leg_place,
+                                moves: 0,
+                                tries,
+                                done: false,
+                                shown: false,
+                            });
+                        }
                     }
                 }
             }
@@ -471,6 +476,8 @@ impl Run<'_> {
         let own = candidate.delivery.due().unwrap_or(now);
         match self.standing.get(&candidate.delivery.key.to) {
             Some(Standing::Blocked(until, _)) => own.max(*until),
+            // Nothing is waited for.
+            Some(Standing::Lost) => now,
             _ => own,
         }
     }
@@ -540,6 +547,10 @@ impl Run<'_> {
         if !self.options.dry_run && !matches!(self.standing.get(&to), Some(Standing::Verified)) {
             match self.verify(&name).await? {
                 Some(id) if id == to => {
+                    // What was in the way is overcome.
+                    self.summary
+                        .troubles
+                        .retain(|t| t.account != name || t.kind != TroubleKind::Unreachable);
                     self.standing.insert(to.clone(), Standing::Verified);
                 }
                 Some(id) => {
@@ -594,6 +605,8 @@ impl Run<'_> {
                     break;
                 }
                 Advance::Blocked(until, reason) => {
+                    // A server that asks to wait until now is given a moment all the same.
+                    let until = until.max(self.engine.clock.now() + MOMENT);
                     self.standing.insert(to, Standing::Blocked(until, reason));
                     break;
                 }

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use tombolo_model::{Destination, DestinationError, Found, Window};
+use tombolo_model::{Destination, DestinationError, Found, Window, file_name};
 
 use super::listing::pause;
 use super::{Advance, Candidate, Engine, SyncError};
@@ -34,7 +34,8 @@ pub(super) async fn reconcile(
             let unresolved = Unresolved {
                 reason: "tombolo was stopped while it published".into(),
                 refused: None,
-                since: publishing.since,
+                // It may have been alive until a moment ago.
+                since: now,
                 absent_since: None,
                 next_look: now,
                 progress: publishing.progress.clone(),
@@ -46,12 +47,7 @@ pub(super) async fn reconcile(
     let mut marker = part.marker.clone();
     for media in &progress.uploaded {
         marker.media.push(media.id.clone());
-        let file = media
-            .url
-            .as_deref()
-            .and_then(|url| url.rsplit('/').next())
-            .filter(|name| !name.is_empty());
-        marker.media.extend(file.map(str::to_owned));
+        marker.files.extend(media.url.as_deref().and_then(file_name));
     }
     let since = part.posted_since.unwrap_or(unresolved.since);
     let found = match destination

@@ -132,6 +132,7 @@ pub fn plan(post: &Post, facts: &Facts, limits: &Limits, settings: &Settings) ->
         links,
         opening: opening(&fitted.text),
         media: Vec::new(),
+        files: Vec::new(),
     };
     Plan::Parts(vec![PartPlan {
         sensitive: post.sensitive,

@@ -639,3 +639,61 @@ async fn a_dry_run_shows_everything_and_leaves_nothing_behind() {
     assert_eq!((sent, world.statuses().len()), (0, 0));
     assert_eq!(world.tombolo.sync(&[]).await.count("published"), 2);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_unresolved_post_of_one_channel_is_not_taken_for_another_s() {
+    let world = World::new("").await;
+    world.tube.add_channel("alice", "zweiter");
+    let base = world.toots.base().as_str().trim_end_matches('/').to_owned();
+    let first = crate::rig::peertube_to(
+        &world.tube,
+        "alice_channel",
+        "api",
+        &base,
+        "me",
+        &world.toots.token("me", "read write"),
+    );
+    world.tombolo.configure(&format!(
+        r#"{first}
+[accounts.second]
+platform = "peertube"
+instance = "{}"
+handle = "zweiter"
+
+[routes.zzz]
+from = "second"
+to = ["toots"]
+"#,
+        world.tube.base()
+    ));
+    assert_eq!(world.tombolo.sync(&[]).await.code, 0);
+    world.tube.publish(video(1).channel("zweiter"));
+    // The request is lost before it arrives, and the run ends before that is proven.
+    world
+        .toots
+        .faults()
+        .next("POST", "/api/v1/statuses", 1, Fault::CutBefore);
+    assert_eq!(world.tombolo.sync(&["--wait", "0s"]).await.count("unknown"), 1);
+    // The other channel's route looks it up and leaves it to its own.
+    world.tombolo.sync(&["videos"]).await;
+    let pass = world.tombolo.sync(&[]).await;
+    assert_eq!(pass.count("published"), 1, "{}{}", pass.stdout, pass.stderr);
+    assert!(only(world.statuses()).text.starts_with("Video 001"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_post_that_became_public_again_while_nothing_could_be_sent_is_not_forgotten() {
+    let world = World::new("since = \"beginning\"").await;
+    let video = world.tube.publish(video(1));
+    world
+        .toots
+        .faults()
+        .next("POST", "/api/v2/media", 1, Fault::Answer(503, vec![], String::new()));
+    assert_eq!(world.tombolo.sync(&["--wait", "0s"]).await.count("waiting"), 1);
+    world.tube.set_privacy(&video.uuid, Privacy::UNLISTED);
+    let pass = world.tombolo.sync(&["--wait", "15s"]).await;
+    assert_eq!(pass.count("skipped"), 1, "{}{}", pass.stdout, pass.stderr);
+    world.tube.set_privacy(&video.uuid, Privacy::PUBLIC);
+    assert_eq!(world.tombolo.sync(&["--limit", "0"]).await.count("waiting"), 1);
+    assert_eq!(world.tombolo.sync(&[]).await.count("published"), 1);
+}

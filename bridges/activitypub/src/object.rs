@@ -74,6 +74,12 @@ pub(crate) fn document(url: &Url, answer: &Answer) -> Result<Object, SourceError
         200 => {}
         304 => return Ok(Object::Unchanged),
         404 | 410 => return Ok(Object::Gone),
+        // A web page is from what stands in front of the server, and says nothing about the object.
+        status @ (401 | 403) if answer.media_type().as_deref() == Some("text/html") => {
+            return Err(SourceError::Transient(format!(
+                "{url} was answered with status {status} and a web page"
+            )));
+        }
         status @ (401 | 403) => return Ok(Object::Forbidden(status)),
         status => {
             return Err(SourceError::Malformed(format!(

@@ -36,6 +36,8 @@ pub struct Paged {
     pub statuses: Vec<Status>,
     /// Whether the walk reached the time it was to reach, or the end of the listing.
     pub reached: bool,
+    /// Whether the listing can't be paged.
+    pub repeats: bool,
 }
 
 impl Client {
@@ -56,7 +58,8 @@ impl Client {
 
     /// What an error answer says, for people. A server that repeats our token isn't repeated.
     pub fn error_text(&self, status: u16, body: &[u8]) -> String {
-        error_text(status, body).replace(self.token.expose_secret(), "[token]")
+        let told = String::from_utf8_lossy(body).replace(self.token.expose_secret(), "[token]");
+        error_text(status, told.as_bytes())
     }
 
     /// Asks whose token it is.
@@ -186,7 +189,7 @@ impl Client {
         let own = self
             .walk(&["api", "v1", "accounts", account, "statuses"], account, since, wanted)
             .await?;
-        if own.reached || !own.statuses.is_empty() {
+        if !own.repeats || !own.statuses.is_empty() {
             return Ok(own);
         }
         // What can't be read shows nothing, and proves nothing.
@@ -226,10 +229,16 @@ impl Client {
                 return Ok(Paged {
                     statuses,
                     reached: true,
+                    repeats: false,
                 });
             };
             // A boost stands where it was made, but may carry the date of what it boosts.
-            let dated = page.iter().filter(|s| s.boosted.is_none()).filter_map(|s| s.created_at);
+            let own = |s: &&Status| s.author.as_deref().is_none_or(|author| author == account);
+            let dated = page
+                .iter()
+                .filter(|s| s.boosted.is_none())
+                .filter(own)
+                .filter_map(|s| s.created_at);
             let older = dated.last().is_some_and(|at| at < since);
             let fresh: Vec<Status> = page.into_iter().filter(|s| seen.insert(s.id.clone())).collect();
             if fresh.is_empty() {
@@ -237,6 +246,7 @@ impl Client {
                 return Ok(Paged {
                     statuses,
                     reached: false,
+                    repeats: true,
                 });
             }
             statuses.extend(fresh.into_iter().filter_map(|s| own_status(s, account)).filter(wanted));
@@ -244,6 +254,7 @@ impl Client {
                 return Ok(Paged {
                     statuses,
                     reached: true,
+                    repeats: false,
                 });
             }
             if self.net.clock().now() - begun > MAX_TIME {
@@ -254,6 +265,7 @@ impl Client {
         Ok(Paged {
             statuses,
             reached: false,
+            repeats: false,
         })
     }
 

@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use tombolo_mastoapi::{Client, Status};
 use tombolo_model::{
     AccountIdentity, Cache, Capabilities, Checkpoint, Copy, Destination, DestinationError, Draft, Found, Idempotency,
-    Limits, Marker, Origin, ProgressSink, PublishOutcome, PublishProgress, Window,
+    Limits, Marker, Origin, ProgressSink, PublishOutcome, PublishProgress, Window, file_name,
 };
 use tombolo_net::Net;
 use url::Url;
@@ -104,42 +104,31 @@ impl Destination for Mastodon {
     }
 }
 
-/// Whether a status is the copy: by media that only the copy can have, or by a link and the beginning of its text.
+/// Whether a status is the copy: by media that only the copy can have, or by a link together with the name of a file or the
+/// beginning of its text.
 fn carries(status: &Status, marker: &Marker) -> bool {
-    let is_ours = |name: &str| marker.media.iter().any(|own| own == name);
-    // snac gives an attachment another id than the upload had, but keeps its file's name.
-    let by_media = status
-        .media
+    if status.media.iter().any(|m| marker.media.contains(&m.id)) {
+        return true;
+    }
+    // The text itself where the server shows it: some render it as Markdown. Else what the server made of it, whose links may
+    // be shortened for the eye and whole in their addresses only.
+    let sent = status.text.as_deref().unwrap_or_default();
+    let (html, rendered) = (decoded(&status.content), plain_of_html(&status.content));
+    let linked = marker
+        .links
         .iter()
-        .any(|m| is_ours(&m.id) || m.url.as_deref().and_then(file_name).is_some_and(is_ours));
-    let shows = |text: &str, link: &str| {
-        contains_link(text, link)
-            && letters(text)
-                .take(marker.opening.chars().count())
-                .eq(marker.opening.chars())
+        .any(|link| [sent, &html, &rendered].iter().any(|text| contains_link(text, link)));
+    if !linked {
+        return false;
+    }
+    // snac gives an attachment another id than the upload had, but keeps its file's name.
+    let mut files = status.media.iter().filter_map(|m| file_name(m.url.as_deref()?));
+    let opens = |text: &str| {
+        letters(text)
+            .take(marker.opening.chars().count())
+            .eq(marker.opening.chars())
     };
-    let sent = status.text.as_deref();
-    let rendered = plain_of_html(&status.content);
-    by_media
-        || marker.links.iter().any(|link| {
-            // The text itself where the server shows it: some render it as Markdown. Else what the server made of it, whose
-            // links may be shortened for the eye and whole in their addresses only.
-            sent.is_some_and(|text| shows(text, link))
-                || (shows(&rendered, link))
-                || (contains_link(&decoded(&status.content), link)
-                    && letters(&rendered)
-                        .take(marker.opening.chars().count())
-                        .eq(marker.opening.chars()))
-        })
-}
-
-/// The last segment of an address.
-pub(crate) fn file_name(url: &str) -> Option<&str> {
-    url.split(['?', '#'])
-        .next()?
-        .rsplit('/')
-        .next()
-        .filter(|name| !name.is_empty())
+    files.any(|name| marker.files.contains(&name)) || opens(sent) || opens(&rendered)
 }
 
 /// Letters and digits, in lower case: what is left of a text in any rendering.
@@ -244,7 +233,8 @@ mod tests {
         Marker {
             links: ["https://v.example/w/abc".to_owned()].into(),
             opening: opening.into(),
-            media: vec!["upload-7".into(), "5d41402a.mp4".into()],
+            media: vec!["upload-7".into()],
+            files: vec!["5d41402a.mp4".into()],
         }
     }
 

@@ -271,10 +271,12 @@ async fn wait_until_processed(
                 });
             }
             404 | 410 => {
-                // Nothing was posted with it yet, so it has expired: the next try sends it again.
+                // Nothing was posted with it yet, so it has expired: it is sent again.
                 progress.uploaded.remove(place);
-                return Err(PublishOutcome::TryLater {
-                    reason: "the server no longer has the uploaded file".into(),
+                let until = clock.now() + TimeDelta::seconds(5);
+                return Err(PublishOutcome::InWork {
+                    until,
+                    progress: progress.clone(),
                 });
             }
             _ => {

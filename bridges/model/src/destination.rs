@@ -215,8 +215,11 @@ pub struct Marker {
     /// begins like this.
     #[serde(default)]
     pub opening: String,
-    /// Ids of media only this copy can have, and the names of their files at the server.
+    /// Ids of media that only this copy can have.
     pub media: Vec<String>,
+    /// Names of their files at the server, which another copy may have too where the server names them by content.
+    #[serde(default)]
+    pub files: Vec<String>,
 }
 
 /// When a copy can have been made.
@@ -258,4 +261,10 @@ pub enum DestinationError {
     /// The address is not one tombolo may reach.
     #[error("{0}")]
     Refused(String),
+}
+
+/// The last segment of an address, without query and fragment.
+pub fn file_name(url: &str) -> Option<String> {
+    let name = url.split(['?', '#']).next()?.rsplit('/').next()?;
+    (!name.is_empty()).then(|| name.to_owned())
 }

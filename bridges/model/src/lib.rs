@@ -18,7 +18,7 @@ pub use cache::{Cache, MemoryCache};
 pub use clock::{Clock, SystemClock, TestClock};
 pub use destination::{
     AccountIdentity, Capabilities, Checkpoint, CheckpointError, Destination, DestinationError, Found, Idempotency,
-    Marker, NoProgress, ProgressSink, PublishOutcome, PublishProgress, Step, UploadedMedia, Window,
+    Marker, NoProgress, ProgressSink, PublishOutcome, PublishProgress, Step, UploadedMedia, Window, file_name,
 };
 pub use draft::{Copy, Difference, Draft, MediaBody, MediaDraft, MediaError, MediaStream, Thumbnail};
 pub use entropy::{Entropy, SeededEntropy};

@@ -186,12 +186,12 @@ async fn detail(net: &Net, instance: &Url, id: &ApId) -> Result<Detail, SourceEr
     let answer = net.get(&Get::json(url.clone())).await.map_err(source_error)?;
     match answer.status.as_u16() {
         200 => Ok(Detail::Found(key, json(&url, &answer)?)),
-        status @ (401 | 403) => Ok(Detail::Other(Fetched::NotPublic(format!(
+        status @ (401 | 403) if is_json(&answer) => Ok(Detail::Other(Fetched::NotPublic(format!(
             "PeerTube answers {status}: it is private, internal, password-protected or blocked"
         )))),
         404 | 410 if is_json(&answer) => Ok(Detail::Other(Fetched::Gone)),
         // PeerTube explains in JSON. What doesn't is in front of it, and says nothing about the video.
-        status @ (404 | 410) => Err(SourceError::Transient(format!(
+        status @ (401 | 403 | 404 | 410) => Err(SourceError::Transient(format!(
             "{url} was answered with status {status}, but not by PeerTube"
         ))),
         status => Err(SourceError::Malformed(format!(
