@@ -234,12 +234,12 @@ impl Client {
             };
             // A boost stands where it was made, but may carry the date of what it boosts.
             let own = |s: &&Status| s.author.as_deref().is_none_or(|author| author == account);
-            let dated = page
+            let mut dated = page
                 .iter()
                 .filter(|s| s.boosted.is_none())
                 .filter(own)
                 .filter_map(|s| s.created_at);
-            let older = dated.last().is_some_and(|at| at < since);
+            let older = dated.next_back().is_some_and(|at| at < since);
             let fresh: Vec<Status> = page.into_iter().filter(|s| seen.insert(s.id.clone())).collect();
             if fresh.is_empty() {
                 // The parameter changes nothing here: what is beyond this page can't be seen.
