@@ -24,6 +24,9 @@ const USER_AGENT: &str = concat!(
     " (cross-posting bridge; run by the account's owner)"
 );
 
+/// What a token must be allowed to do (contract mastodon §1.5).
+pub(crate) const SCOPES: &str = "read:accounts, read:statuses, write:media and write:statuses";
+
 /// The client, with the configured networks and origins permitted.
 pub(crate) fn net(config: &Config, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Result<Net, NetError> {
     let configured = config.accounts.values().map(|account| Origin::of(&account.instance));
@@ -164,7 +167,14 @@ async fn receiver(account: &Account, net: &Net, cache: &Arc<dyn Cache>) -> Optio
             );
             Arc::new(adapter) as Arc<dyn Destination>
         })
-        .map_err(|why| format!("the token of account {:?} can't be had: {why}", account.name));
+        .map_err(|why| {
+            format!(
+                "account {:?} has no token that works: {why}. Make one at {} (Preferences › Development › New \
+                 application) with {SCOPES}, and put it where the configuration says",
+                account.name,
+                Origin::of(&account.instance)
+            )
+        });
     Some(Receiver {
         platform,
         instance: account.instance.clone(),

@@ -75,7 +75,7 @@ async fn show(arguments: &Arguments) -> Result<(), String> {
     for line in text
         .lines()
         .skip_while(|l| !l.starts_with("[routes"))
-        .take_while(|l| !l.starts_with("[network"))
+        .take_while(|l| !l.is_empty())
     {
         say(&format!("  {line}"));
     }
@@ -104,7 +104,7 @@ async fn show(arguments: &Arguments) -> Result<(), String> {
     stop(&mut daemon).await?;
 
     say(&format!(
-        "\nAll four are there now, watch them at {}\n\nWith accounts of your own:\n  1. tombolo example > ~/.config/tombolo/config.toml   and put your names and a token into it\n  2. tombolo sync --dry-run   shows what would be posted\n  3. tombolo run              posts what you publish from then on\n",
+        "\nAll four are there now, watch them at {}\n\nWith accounts of your own:\n  1. tombolo example > ~/.config/tombolo/config.toml   and put your names and a token into it\n  2. tombolo sync --dry-run --since beginning   shows how your posts would look\n  3. tombolo run   posts what you publish from then on\n",
         page(&islands)
     ));
     if !arguments.no_wait && std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
@@ -189,7 +189,11 @@ async fn wait_for_copy(islands: &Islands, daemon: &mut Child, link: &str) -> Res
 /// Asks the daemon to end, as a service manager does.
 async fn stop(daemon: &mut Child) -> Result<(), String> {
     if let Some(pid) = daemon.id() {
-        let asked = Command::new("kill").args(["-TERM", &pid.to_string()]).status().await;
+        // The shell's own `kill`: small machines have no other.
+        let asked = Command::new("sh")
+            .args(["-c", &format!("kill -TERM {pid}")])
+            .status()
+            .await;
         if !asked.is_ok_and(|status| status.success()) {
             let _ = daemon.start_kill();
         }

@@ -11,6 +11,7 @@ macro_rules! complain {
 mod output;
 mod retry;
 mod run;
+mod status;
 mod sync;
 
 #[cfg(feature = "demo")]
@@ -42,13 +43,13 @@ pub(crate) mod exit {
 
 const LONG_ABOUT: &str = "\
 tombolo carries a creator's public posts between PeerTube, Mastodon and Pixelfed: every post once, in the best form that \
-each destination takes.
+each destination takes. This version carries videos from PeerTube to Mastodon and other servers with its API.
 
 To begin:
   1. Write ~/.config/tombolo/config.toml: an account to read, an account to publish to, a route between them
      (`tombolo example` prints one to start from).
-  2. tombolo sync --dry-run      shows what would be posted, and posts nothing.
-  3. tombolo sync                posts what is new; tombolo run does so by itself, on a schedule.
+  2. tombolo sync --dry-run --since beginning   shows how your posts would look, and posts nothing.
+  3. tombolo sync   posts what is new; tombolo run does so by itself, on a schedule.
 
 At first contact nothing old is posted: what is public by then is only noted. `--since` opens older posts.";
 
@@ -97,15 +98,17 @@ pub(crate) enum LogFormat {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Make one pass: read the sources, post what is new, and say what went where
     Sync(sync::Arguments),
     /// Keep running: make a pass for each route by its schedule, until stopped
     Run,
-    /// Let the next pass try failed posts again
     Retry(retry::Arguments),
+    Status(status::Arguments),
     /// Print a configuration to start from
-    Example,
-    /// Show tombolo at work on a make-believe Fediverse on this machine
+    Example {
+        /// Print every setting with its default instead
+        #[arg(long)]
+        all: bool,
+    },
     #[cfg(feature = "demo")]
     Demo(demo::Arguments),
 }
@@ -137,8 +140,9 @@ async fn dispatch(cli: Cli) -> u8 {
         Command::Sync(arguments) => sync::run(&cli.global, &arguments).await,
         Command::Run => run::run(&cli.global).await,
         Command::Retry(arguments) => retry::run(&cli.global, &arguments).await,
-        Command::Example => {
-            output::print(config::EXAMPLE);
+        Command::Status(arguments) => status::run(&cli.global, &arguments).await,
+        Command::Example { all } => {
+            output::print(if all { config::DEFAULTS } else { config::EXAMPLE });
             exit::DONE
         }
         #[cfg(feature = "demo")]
@@ -202,7 +206,8 @@ pub(crate) fn chosen_routes(config: &Config, names: &[String]) -> Result<Vec<Rou
     let known = || routes.iter().map(|r| r.name.as_str()).collect::<Vec<_>>().join(", ");
     if routes.is_empty() {
         complain!(
-            "error: no route is configured\n  = help: a route says what goes from where to where; `tombolo example` prints one"
+            "error: the configuration has no route
+  = help: a route says what goes from where to where; `tombolo example` prints one"
         );
         return Err(exit::USAGE);
     }

@@ -12,7 +12,6 @@ use tombolo_model::{NoProgress, ProgressSink};
 use crate::daemon::Log;
 use crate::ledger::StateName;
 use crate::sync::{Line, Observer, Summary, Trouble, TroubleKind};
-use crate::transform::text::clean_line;
 
 /// How results are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,9 +47,12 @@ pub(crate) fn print(text: &str) {
     let _ = std::io::stdout().flush();
 }
 
-/// Text that others may have had a hand in, for a terminal: nothing in it steers one.
+/// Text that others may have had a hand in, for a terminal: without what steers one or turns text around.
 fn harmless(text: &str) -> String {
-    text.lines().map(clean_line).collect::<Vec<_>>().join("\n")
+    let turns = |c: char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}');
+    text.chars()
+        .filter(|c| *c == '\n' || !(c.is_control() || turns(*c)))
+        .collect()
 }
 
 /// The console as observer of a run.
@@ -97,13 +99,78 @@ impl Console {
             for line in lines.iter() {
                 print(&format!("{}\n", harmless(&shown_plan(line))));
             }
-        } else if !lines.is_empty() {
-            print(&format!("{}\n", table(&lines)));
+        } else if !self.quiet {
+            let (told, crowds) = crowds_apart(&lines);
+            if !told.is_empty() {
+                print(&outcome(&told));
+            }
+            for (reason, number) in crowds {
+                print(&format!("{number} more wait: {}\n", harmless(reason)));
+            }
         }
-        if let Some(summary) = summary {
+        if let Some(summary) = summary.filter(|_| !self.quiet) {
             print(&format!("{}\n", closing(summary, self.form.dry_run)));
         }
     }
+}
+
+/// Apart from what is worth a row each: posts that wait in numbers, for one and the same reason.
+fn crowds_apart(lines: &[Line]) -> (Vec<&Line>, Vec<(&str, usize)>) {
+    const CROWD: usize = 4;
+    let waits = |line: &Line| line.state == StateName::Waiting;
+    let mut reasons: Vec<(&str, usize)> = Vec::new();
+    for reason in lines
+        .iter()
+        .filter(|line| waits(line))
+        .filter_map(|line| line.reason.as_deref())
+    {
+        match reasons.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, number)) => *number += 1,
+            None => reasons.push((reason, 1)),
+        }
+    }
+    reasons.retain(|(_, number)| *number >= CROWD);
+    let in_crowd = |line: &&Line| {
+        waits(line)
+            && reasons
+                .iter()
+                .any(|(reason, _)| Some(*reason) == line.reason.as_deref())
+    };
+    (lines.iter().filter(|line| !in_crowd(line)).collect(), reasons)
+}
+
+/// What went where: a table where there is room for whole addresses, else a paragraph each.
+pub(crate) fn outcome(lines: &[&Line]) -> String {
+    const ROOM_FOR_A_TABLE: u16 = 125;
+    let table = table(lines);
+    let roomy = table.width().is_none_or(|width| width >= ROOM_FOR_A_TABLE);
+    if roomy {
+        return format!("{table}\n");
+    }
+    let mut text = String::new();
+    for line in lines {
+        let title = harmless(line.title.as_deref().unwrap_or("(no title)"));
+        text.push_str(&format!("{}  {title} → {}\n", line.state, line.to));
+        for row in rows(line) {
+            text.push_str(&format!("    {}\n", harmless(&row)));
+        }
+    }
+    text
+}
+
+/// Addresses of original and copies, and what else there is to say.
+fn rows(line: &Line) -> Vec<String> {
+    let mut rows = vec![line.link.clone().unwrap_or_else(|| line.post.clone())];
+    rows.extend(
+        line.copies
+            .iter()
+            .map(|copy| format!("→ {}", copy.url.as_deref().unwrap_or(&copy.uri))),
+    );
+    rows.extend(line.reason.clone());
+    if line.state == StateName::Failed {
+        rows.push("when that is mended: tombolo retry".into());
+    }
+    rows
 }
 
 impl Observer for Console {
@@ -177,7 +244,7 @@ impl Drop for Bar {
     }
 }
 
-fn table(lines: &[Line]) -> Table {
+fn table(lines: &[&Line]) -> Table {
     let mut table = Table::new();
     table
         .load_preset(presets::UTF8_HORIZONTAL_ONLY)
@@ -194,13 +261,7 @@ fn table(lines: &[Line]) -> Table {
             StateName::Held | StateName::Waiting => state.fg(Color::Yellow),
             _ => state,
         };
-        let mut what = vec![line.post.clone()];
-        what.extend(
-            line.copies
-                .iter()
-                .map(|copy| format!("→ {}", copy.url.as_deref().unwrap_or(&copy.uri))),
-        );
-        what.extend(line.reason.clone());
+        let what = rows(line);
         let title = shortened(&harmless(line.title.as_deref().unwrap_or("(no title)")), 60);
         table.add_row([
             Cell::new(title),
@@ -218,10 +279,8 @@ fn closing(summary: &Summary, dry_run: bool) -> String {
         (counts.published, "published"),
         (counts.skipped, "skipped"),
         (counts.held, "held"),
-        (
-            counts.waiting,
-            if dry_run { "would be posted, or wait" } else { "waiting" },
-        ),
+        (summary.shown, "would be posted"),
+        (counts.waiting.saturating_sub(summary.shown), "waiting"),
         (counts.failed, "failed"),
         (counts.unknown, "unknown"),
     ];
@@ -231,6 +290,15 @@ fn closing(summary: &Summary, dry_run: bool) -> String {
         .map(|(n, what)| format!("{n} {what}"))
         .collect();
     let mut text = match (told.is_empty(), summary.troubles.is_empty()) {
+        (true, true) if summary.left_alone > 0 => {
+            let all = summary.left_alone;
+            let how = if dry_run {
+                "to see how they would look: tombolo sync --dry-run --since beginning"
+            } else {
+                "--since carries older ones too"
+            };
+            format!("nothing new: the {all} posts that were there already stay as they are; {how}")
+        }
         (true, true) => "nothing new".to_owned(),
         (true, false) => "nothing was posted".to_owned(),
         (false, _) => told.join(", "),
@@ -249,7 +317,9 @@ fn closing(summary: &Summary, dry_run: bool) -> String {
 
 /// A dry run's line for people: the text as it would stand there, and what happens to each medium.
 fn shown_plan(line: &Line) -> String {
-    let mut text = format!("── {} → {} ({})\n", line.post, line.to, line.route);
+    let title = line.title.as_deref().unwrap_or("(no title)");
+    let link = line.link.as_deref().unwrap_or(&line.post);
+    let mut text = format!("── {title} → {} ({})\n   {link}\n", line.to, line.route);
     let parts = line
         .plan
         .as_ref()

@@ -12,10 +12,10 @@ use crate::ledger::{Changes, Stage, StateName};
 /// is freed when it is named. Nothing is posted by this command itself.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// Only posts that this is part of the address or title of [default: all that failed]
+    /// Only posts with this in their title or address [default: all that failed]
     #[arg(value_name = "POST")]
     posts: Vec<String>,
-    /// Only this route's
+    /// Only posts of this route
     #[arg(long, value_name = "ROUTE")]
     route: Option<String>,
     /// Print what was freed as JSON, an object a line
@@ -76,9 +76,16 @@ async fn free(global: &Global, arguments: &Arguments) -> Result<u8, u8> {
     }
     ledger.commit(changes).await.map_err(|e| ledger_refused(&e))?;
     if !arguments.json {
-        output::print(&format!(
-            "{freed} failed posts are free again; the next pass tries them\n"
-        ));
+        let told = match (freed, arguments.posts.is_empty()) {
+            (0, true) => "no post has failed: there is nothing to free".to_owned(),
+            (0, false) => format!(
+                "no failed or skipped post has {:?} in its title or address",
+                arguments.posts.join(" ")
+            ),
+            (1, _) => "1 post is free again; the next pass tries it".to_owned(),
+            (many, _) => format!("{many} posts are free again; the next pass tries them"),
+        };
+        output::print(&format!("{told}\n"));
     }
     Ok(exit::DONE)
 }

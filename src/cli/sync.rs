@@ -99,20 +99,28 @@ async fn pass(global: &Global, arguments: &Arguments, form: Form) -> Result<u8, 
 
 fn options(arguments: &Arguments, config: &Config) -> Result<RunOptions, u8> {
     let usage = |what: &str, value: &str, why: &str| {
-        complain!("error: {what} {value:?}: {why}");
+        complain!("error: {what} {value:?} {why}");
         exit::USAGE
     };
     let since = arguments
         .since
         .as_deref()
-        .map(|text| config::Since::parse(text, config.timezone).map_err(|why| usage("--since", text, &why)))
+        .map(|text| {
+            config::Since::parse(text, config.timezone)
+                .map_err(|why| usage("--since", text, &format!("can't be used: {why}")))
+        })
         .transpose()?
         .map(assemble::since)
         .filter(|since| *since != Since::Now);
     let wait = match arguments.wait.trim() {
         "0" => Duration::ZERO,
-        text => config::parse_duration(text)
-            .ok_or_else(|| usage("--wait", text, "is not a time; write 30s, 5m or 1h, 0s for not at all"))?,
+        text => config::parse_duration(text).ok_or_else(|| {
+            usage(
+                "--wait",
+                text,
+                "is not a stretch of time; write 30s, 5m or 1h, or 0s for not at all",
+            )
+        })?,
     };
     Ok(RunOptions {
         since,

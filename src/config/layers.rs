@@ -291,7 +291,7 @@ fn open(inputs: &Inputs) -> Result<Option<(PathBuf, File)>, ConfigErrors> {
                 "there is no file {}, which {by} names",
                 path.display()
             ))
-            .help("give the path of a configuration file, or leave it away to use the usual place")
+            .help("give the path of a configuration file, or leave it out to use the usual places")
             .into()),
             Err(error) => Err(unreadable(&path, &error).into()),
         };

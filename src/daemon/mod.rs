@@ -68,7 +68,10 @@ pub(crate) async fn run(engine: &Engine, timetables: &[Timetable]) -> Result<(),
         let summary = pass(engine, &timetable.route).await?;
         let after = engine.clock.now();
         if by_schedule {
-            remember_run(engine, timetable, after);
+            // A pass with trouble is made up for when the daemon starts again.
+            if summary.troubles.is_empty() {
+                remember_run(engine, timetable, after);
+            }
             plan[place].at = next_run(engine, timetable, after);
         }
         // What became due while the pass ran is left for a moment, and an account with trouble until the next tick.
@@ -184,6 +187,17 @@ impl Observer for Log {
             StateName::Failed | StateName::Unknown | StateName::Held => {
                 tracing::warn!(route = line.route, post = line.post, title, to = line.to, state = %line.state, copy, reason, "delivery");
             }
+            // A backlog would fill the log with every pass.
+            StateName::Waiting => {
+                tracing::debug!(
+                    route = line.route,
+                    post = line.post,
+                    title,
+                    to = line.to,
+                    reason,
+                    "waiting"
+                );
+            }
             _ => {
                 tracing::info!(route = line.route, post = line.post, title, to = line.to, state = %line.state, copy, reason, "delivery");
             }
@@ -191,7 +205,7 @@ impl Observer for Log {
     }
 
     fn trouble(&self, trouble: &Trouble) {
-        tracing::warn!(account = trouble.account, kind = ?trouble.kind, "{}", trouble.message);
+        tracing::warn!(account = trouble.account, "{}", trouble.message);
     }
 
     fn note(&self, route: &str, message: &str) {

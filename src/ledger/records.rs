@@ -28,6 +28,9 @@ pub struct Delivery {
     /// Title, for messages.
     #[serde(default)]
     pub title: Option<String>,
+    /// Page for people, for messages.
+    #[serde(default)]
+    pub link: Option<String>,
     /// Whether the creator asked for it as one of the old ones: those are paced.
     #[serde(default)]
     pub backfill: bool,
@@ -243,6 +246,7 @@ impl Delivery {
             source: source.clone(),
             published: sighting.published,
             title: sighting.title.clone(),
+            link: None,
             backfill,
             stage: Stage::Seen,
             parts: Vec::new(),

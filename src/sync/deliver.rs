@@ -55,6 +55,7 @@ impl Run<'_> {
             Err(e) => return source_failed(engine, candidate, &e).await,
         };
         candidate.delivery.title = post.title.as_deref().map(clipped);
+        candidate.delivery.link = Some(clipped(post.link.as_str()));
         candidate.delivery.published = post.published;
         match &post.readiness {
             Readiness::Ready => {}

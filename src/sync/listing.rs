@@ -47,6 +47,14 @@ pub(crate) struct Target {
 /// are listed again. Nothing is written of them before they are begun.
 pub(crate) type Opened = Vec<Delivery>;
 
+/// What reading a source brought.
+pub(crate) struct Reading {
+    pub(crate) id: SourceId,
+    pub(crate) opened: Opened,
+    /// How many posts a first contact left as they are.
+    pub(crate) left_alone: usize,
+}
+
 /// Reads one source and notes what it lists for these destinations.
 pub(crate) async fn read(
     ledger: &Ledger,
@@ -56,10 +64,14 @@ pub(crate) async fn read(
     open: Option<Since>,
     now: DateTime<Utc>,
     observer: &dyn Observer,
-) -> Result<(SourceId, Opened), ReadError> {
+) -> Result<Reading, ReadError> {
     let id = source.id().await?;
     if targets.is_empty() {
-        return Ok((id, Opened::new()));
+        return Ok(Reading {
+            id,
+            opened: Opened::new(),
+            left_alone: 0,
+        });
     }
     let reader = source.reader().await?;
     tracing::debug!(
@@ -76,10 +88,15 @@ pub(crate) async fn read(
     }
     let place = (id.clone(), place_name(&reader.name, &targets));
     let Some(listing) = list(ledger, memory, source, &place, !unmet.is_empty() || open.is_some(), now).await? else {
-        return Ok((id, Opened::new()));
+        return Ok(Reading {
+            id,
+            opened: Opened::new(),
+            left_alone: 0,
+        });
     };
 
     let mut changes = Changes::new();
+    let mut all_left_alone = 0;
     let (mut opened, mut reopened) = (Opened::new(), Opened::new());
     for target in targets {
         let desk = Desk {
@@ -93,6 +110,7 @@ pub(crate) async fn read(
             let left_alone = desk
                 .first_contact(&mut changes, target.since, &listing.sightings)
                 .await?;
+            all_left_alone += left_alone;
             changes.put_contact(
                 &id,
                 &target.id,
@@ -128,7 +146,11 @@ pub(crate) async fn read(
         memory.cursors.insert(place, listing.cursor);
     }
     opened.extend(reopened);
-    Ok((id, opened))
+    Ok(Reading {
+        id,
+        opened,
+        left_alone: all_left_alone,
+    })
 }
 
 /// Lists what is new, or everything: for a first contact, at the first look of a process, daily, and when the totals say so.
@@ -345,12 +367,18 @@ impl Desk<'_> {
 }
 
 fn first_contact_note(reader: &str, why: &str, listed: usize, left_alone: usize) -> String {
-    let begin = format!("first contact, read by {reader} ({why}): {listed} posts are there");
+    tracing::debug!(reader, why, "first contact");
+    let posts = if listed == 1 {
+        "1 post is there".to_owned()
+    } else {
+        format!("{listed} posts are there")
+    };
+    let begin = format!("first contact (read by {reader}): {posts}");
     if left_alone == 0 {
         return begin;
     }
     format!(
-        "{begin}; {left_alone} of them stay as they are, from now on new ones are carried (--since opens older ones)"
+        "{begin}; {left_alone} of them stay as they are, new ones are carried from now on (--since opens older ones)"
     )
 }
 

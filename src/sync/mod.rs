@@ -23,6 +23,7 @@ use tombolo_model::{
 use tombolo_net::Net;
 use url::Url;
 
+use crate::assemble::SCOPES;
 use crate::ledger::{Delivery, Ledger, StateName, StoreError};
 use crate::transform::Settings;
 
@@ -346,11 +347,12 @@ impl Run<'_> {
                 self.observer,
             );
             match read.await {
-                Ok((id, more)) => {
+                Ok(reading) => {
                     drop(memory);
                     self.summary.sources.1 += 1;
-                    self.sources.insert(name.to_owned(), id);
-                    opened.extend(more);
+                    self.summary.left_alone += reading.left_alone;
+                    self.sources.insert(name.to_owned(), reading.id);
+                    opened.extend(reading.opened);
                 }
                 Err(e) => {
                     drop(memory);
@@ -612,7 +614,7 @@ impl Run<'_> {
                 }
                 Advance::AuthLost(reason) => {
                     let message = format!(
-                        "account {name:?} needs a new sign-in: {reason}. Put a working token into its token setting (and \
+                        "account {name:?} needs a new sign-in: {reason}. Give it a working token, with {SCOPES} (and \
                          restart tombolo run); its deliveries keep their states until then"
                     );
                     self.trouble(&name, TroubleKind::SignInNeeded, message);
@@ -663,7 +665,8 @@ fn destination_trouble(name: &str, instance: &Url, error: &DestinationError) -> 
         DestinationError::AuthLost(why) => (
             TroubleKind::SignInNeeded,
             format!(
-                "account {name:?} needs a new sign-in at {instance}: {why}. Put a working token into its token setting"
+                "account {name:?} needs a new sign-in at {}: {why}. Give it a working token, with {SCOPES}",
+                Origin::of(instance)
             ),
         ),
         DestinationError::Transient(why) => (

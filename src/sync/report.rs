@@ -29,6 +29,9 @@ pub struct Line {
     /// The post's title.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
+    /// The post's page for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
     /// In a dry run: what would be sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub plan: Option<serde_json::Value>,
@@ -69,6 +72,7 @@ impl Line {
             copies,
             reason: delivery.reason(),
             title: delivery.title.clone(),
+            link: delivery.link.clone(),
             plan: None,
         }
     }
@@ -106,6 +110,8 @@ pub struct Summary {
     pub troubles: Vec<Trouble>,
     /// How many sources were to be read, and how many could be.
     pub sources: (usize, usize),
+    /// How many posts a first contact left as they are.
+    pub left_alone: usize,
     /// How many deliveries a dry run has shown.
     pub shown: usize,
     /// Whether the run was told to stop before its end.

@@ -628,7 +628,7 @@ async fn a_dry_run_shows_everything_and_writes_nothing() {
     for shown in [
         "Video 001",
         "This is video 001.",
-        "/videos/watch/",
+        "/w/",
         "#sea",
         " of 500 characters",
         "320×240",

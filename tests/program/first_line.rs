@@ -509,8 +509,8 @@ async fn the_daemon_carries_by_its_schedule_and_ends_cleanly() {
     })
     .await;
     let begun = std::time::Instant::now();
-    let asked = std::process::Command::new("kill")
-        .args(["-TERM", &daemon.id().to_string()])
+    let asked = std::process::Command::new("sh")
+        .args(["-c", &format!("kill -TERM {}", daemon.id())])
         .status();
     assert!(asked.is_ok_and(|s| s.success()));
     let status = tokio::task::spawn_blocking(move || daemon.wait().expect("it ended"))

@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::Method;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
-use tombolo_model::{AccountIdentity, DestinationError, IdempotencyKey, bool_of};
+use tombolo_model::{AccountIdentity, DestinationError, IdempotencyKey, Origin, bool_of};
 use tombolo_net::{Answer, Get, Net, NetError, Send, SendError, WriteBody, multipart};
 use url::Url;
 
@@ -69,6 +69,13 @@ impl Client {
             Ok(value) => value,
             // 422: the token is no person's (contract mastodon §1.4), or unknown (snac).
             Err(Refusal::Status(422, why)) => return Err(DestinationError::AuthLost(why)),
+            Err(Refusal::Status(status, _)) => {
+                return Err(DestinationError::Malformed(format!(
+                    "{} doesn't answer like a server with Mastodon's API (status {status} at /{}); check instance",
+                    Origin::of(&self.instance),
+                    path.join("/")
+                )));
+            }
             Err(other) => return Err(other.into()),
         };
         let account = value.get("id").and_then(identifier);

@@ -138,14 +138,14 @@ fn a_file_that_was_named_must_exist() {
     let mut world = World::with(GOOD).env("TOMBOLO_CONFIG", "/no/such/file.toml");
     insta::assert_snapshot!(world.mistakes(), @r#"
     error: there is no file /no/such/file.toml, which TOMBOLO_CONFIG names
-       = help: give the path of a configuration file, or leave it away to use the usual place
+       = help: give the path of a configuration file, or leave it out to use the usual places
 
     nothing was done
     "#);
     world.inputs.file = Some(world.path("none.toml"));
     insta::assert_snapshot!(world.mistakes(), @r#"
     error: there is no file /home/me/none.toml, which --config names
-       = help: give the path of a configuration file, or leave it away to use the usual place
+       = help: give the path of a configuration file, or leave it out to use the usual places
 
     nothing was done
     "#);
