@@ -318,8 +318,8 @@ fn closing(summary: &Summary, dry_run: bool) -> String {
 /// A dry run's line for people: the text as it would stand there, and what happens to each medium.
 fn shown_plan(line: &Line) -> String {
     let title = line.title.as_deref().unwrap_or("(no title)");
-    let link = line.link.as_deref().unwrap_or(&line.post);
-    let mut text = format!("── {title} → {} ({})\n   {link}\n", line.to, line.route);
+    let page = line.link.as_deref().unwrap_or(&line.post);
+    let mut text = format!("── {title} → {} ({})\n   {page}\n", line.to, line.route);
     let parts = line
         .plan
         .as_ref()

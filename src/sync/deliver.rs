@@ -13,7 +13,8 @@ use tombolo_model::{
 
 use super::files::{MemoryFile, RemoteFile, extension, picture};
 use super::listing::pause;
-use super::{Advance, Candidate, Engine, Line, Run, SyncError, clipped, reconcile};
+use super::pass::{Advance, Candidate, Run};
+use super::{Engine, Line, SyncError, clipped, reconcile};
 use crate::ledger::{
     Changes, Delivery, Ledger, Part, PartState, Publishing, Skip, Stage, StateName, StoreError, Unresolved, Waiting,
 };
@@ -502,7 +503,7 @@ async fn source_failed(engine: &Engine, candidate: &mut Candidate, error: &Sourc
     let times = candidate.tries + 1;
     let pause = TimeDelta::from_std(pause(times, engine.entropy.fraction())).unwrap_or_default();
     let not_before = match error {
-        SourceError::Throttled { until, .. } => (*until).max(engine.clock.now() + super::MOMENT),
+        SourceError::Throttled { until, .. } => (*until).max(engine.clock.now() + super::pass::MOMENT),
         _ => engine.clock.now() + pause,
     };
     wait(engine, candidate, &error.to_string(), not_before, times).await?;
@@ -538,7 +539,7 @@ async fn wait(
 }
 
 fn destination_failed(engine: &Engine, error: DestinationError) -> Advance {
-    let soon = engine.clock.now() + super::BREATHER;
+    let soon = engine.clock.now() + super::pass::BREATHER;
     match error {
         DestinationError::AuthLost(reason) => Advance::AuthLost(reason),
         DestinationError::Throttled { what, until } => Advance::Blocked(until, what),

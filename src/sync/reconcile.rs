@@ -9,7 +9,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tombolo_model::{Destination, DestinationError, Found, Window, file_name};
 
 use super::listing::pause;
-use super::{Advance, Candidate, Engine, SyncError};
+use super::pass::{Advance, Candidate};
+use super::{Engine, SyncError};
 use crate::ledger::{Changes, PartState, Unresolved, Waiting};
 
 /// Least time between two looks: listings may lag behind by seconds (contract mastodon §6.3).
