@@ -106,19 +106,22 @@ pub(crate) async fn read(
             to: &target.id,
             now,
         };
-        if unmet.contains(&target.id) {
-            let left_alone = desk
+        let first = unmet.contains(&target.id);
+        let asked_for = match open {
+            Some(since) => desk.open_baseline(since, &listing.sightings, first).await?,
+            None => Opened::new(),
+        };
+        if first {
+            let in_baseline = desk
                 .first_contact(&mut changes, target.since, &listing.sightings)
                 .await?;
+            let contact = Contact {
+                at: now,
+                reader: reader.name.clone(),
+            };
+            changes.put_contact(&id, &target.id, &contact);
+            let left_alone = in_baseline.saturating_sub(asked_for.len());
             all_left_alone += left_alone;
-            changes.put_contact(
-                &id,
-                &target.id,
-                &Contact {
-                    at: now,
-                    reader: reader.name.clone(),
-                },
-            );
             let note = first_contact_note(&reader.name, &reader.why, listing.sightings.len(), left_alone);
             observer.note(&target.route, &note);
         } else {
@@ -126,12 +129,7 @@ pub(crate) async fn read(
                 reopened.extend(desk.note(&mut changes, sighting)?);
             }
         }
-        if let Some(since) = open {
-            opened.extend(
-                desk.open_baseline(since, &listing.sightings, unmet.contains(&target.id))
-                    .await?,
-            );
-        }
+        opened.extend(asked_for);
     }
     // What is looked at again has left no note: the listing must show it again, should this run not come to it.
     let noted = reopened.is_empty();
