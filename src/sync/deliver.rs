@@ -385,20 +385,18 @@ async fn next_rung(
     let here = rungs.get(part.rung).map(Rung::describe).unwrap_or_default();
     let Some(next) = rungs.get(part.rung + 1) else {
         part.state = PartState::Failed {
-            reason: format!("{here}: {reason}"),
+            reason: clipped(&format!("{here}: {reason}")),
         };
         note_part(engine, candidate, part).await?;
         return Ok(Advance::Rest);
     };
-    part.rung_reason = Some(format!(
-        "{}, because {here} was not possible: {reason}",
-        next.describe()
-    ));
+    let why = format!("{}, because {here} was not possible: {reason}", next.describe());
+    part.rung_reason = Some(clipped(&why));
     part.rung += 1;
     part.file_tries = 0;
     part.state = PartState::Waiting {
         waiting: Waiting {
-            reason: reason.to_owned(),
+            reason: clipped(reason),
             not_before: now,
             times: 0,
         },

@@ -25,6 +25,10 @@ const FIRST_LOOK: Duration = Duration::from_secs(1);
 const LONGEST_LOOK: Duration = Duration::from_secs(10);
 /// Pause before a file that the server could not read is sent once more.
 const SECOND_TRY: Duration = Duration::from_secs(2);
+/// Longest address of a file that is kept.
+const MAX_URL: usize = 2048;
+/// How much is kept of what a server made of a post otherwise than meant.
+const MAX_DIFFERENCE: usize = 200;
 /// Version of the progress record.
 const VERSION: u32 = 1;
 /// A wait the server named no end of.
@@ -97,7 +101,7 @@ async fn upload(
             let url = body
                 .get("url")
                 .and_then(Value::as_str)
-                .filter(|u| status == 200 || !u.is_empty());
+                .filter(|url| url.len() <= MAX_URL);
             let now = client.net().clock().now();
             progress.uploaded.push(UploadedMedia {
                 index,
@@ -260,7 +264,11 @@ async fn wait_until_processed(
         let body: Value = answer.json().unwrap_or_default();
         match status {
             200 => {
-                let url = body.get("url").and_then(Value::as_str).unwrap_or_default();
+                let url = body
+                    .get("url")
+                    .and_then(Value::as_str)
+                    .filter(|url| url.len() <= MAX_URL)
+                    .unwrap_or_default();
                 progress.uploaded[place].url = Some(url.to_owned());
                 return Ok(());
             }
@@ -399,12 +407,13 @@ pub(crate) fn copy_of(status: &Status) -> Copy {
 /// The copy, with what the server made otherwise than it was meant.
 fn compared(status: &Status, draft: &Draft) -> Copy {
     let mut copy = copy_of(status);
+    let short = |text: &str| text.chars().take(MAX_DIFFERENCE).collect::<String>();
     let mut differ = |what: &str, meant: String, got: Option<String>| {
         if let Some(got) = got.filter(|got| *got != meant) {
             copy.differences.push(Difference {
                 what: what.to_owned(),
-                meant,
-                got,
+                meant: short(&meant),
+                got: short(&got),
             });
         }
     };
@@ -430,4 +439,27 @@ fn compared(status: &Status, draft: &Draft) -> Copy {
         differ("alt text", meant.alt.clone().unwrap_or_default(), Some(got));
     }
     copy
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tombolo_model::{IdempotencyKey, Visibility};
+
+    #[test]
+    fn what_a_server_made_otherwise_is_kept_in_short() {
+        let draft = Draft {
+            text: "x".into(),
+            content_warning: None,
+            sensitive: false,
+            language: None,
+            visibility: Visibility::Public,
+            media: Vec::new(),
+            key: IdempotencyKey::from_random([0; 16]),
+        };
+        let value = json!({"id": "1", "visibility": "v".repeat(100_000), "sensitive": false});
+        let copy = compared(&parse_status(&value).expect("a status"), &draft);
+        assert_eq!(copy.differences.len(), 1);
+        assert_eq!(copy.differences[0].got.len(), MAX_DIFFERENCE);
+    }
 }
