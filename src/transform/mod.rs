@@ -2,6 +2,5 @@
 //! no platform's name.
 
 pub mod plan;
-pub mod text;
 
 pub use plan::{Facts, MediaPlan, PartPlan, Plan, Rung, Settings, plan};

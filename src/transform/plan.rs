@@ -7,7 +7,7 @@ use tombolo_model::{
 };
 use url::Url;
 
-use super::text::{self, Fitted, StatusText};
+use tombolo_text::{self as text, Fitted, StatusText};
 
 /// What a multipart request has besides the file: field names, boundaries, headers, alternative text.
 pub const MULTIPART_FRAME: u64 = 8 * 1024;

@@ -1,0 +1,1 @@
+//! A Pixelfed server that answers as the real one was recorded to.
