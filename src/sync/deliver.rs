@@ -242,6 +242,7 @@ async fn prepare(
                     file_name: name(extension(&rendition.media_type)),
                     media_type: rendition.media_type.clone(),
                     alt: Some(plan.alt.clone()),
+                    focus: None,
                     thumbnail,
                     body,
                 });
@@ -257,6 +258,7 @@ async fn prepare(
                     file_name: name(extension(&picture.media_type)),
                     media_type: picture.media_type,
                     alt: Some(plan.alt.clone()),
+                    focus: None,
                     thumbnail: None,
                     body: Arc::new(MemoryFile(picture.bytes)),
                 });
@@ -272,6 +274,7 @@ async fn prepare(
         visibility: planned.visibility,
         media,
         key: part.key.clone(),
+        form: tombolo_model::Form::Status { reply_to: None },
     })
 }
 
@@ -296,7 +299,7 @@ async fn settle(
             progress: progress.unwrap_or_else(|| part.progress()),
         };
     let advance = match outcome {
-        PublishOutcome::Published(copy) => {
+        PublishOutcome::Published(copy) | PublishOutcome::Created { copy, .. } => {
             part.state = PartState::Published {
                 copy,
                 more: Vec::new(),

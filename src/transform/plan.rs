@@ -131,8 +131,7 @@ pub fn plan(post: &Post, facts: &Facts, limits: &Limits, settings: &Settings) ->
     let marker = Marker {
         links,
         opening: opening(&fitted.text),
-        media: Vec::new(),
-        files: Vec::new(),
+        ..Marker::default()
     };
     Plan::Parts(vec![PartPlan {
         sensitive: post.sensitive,

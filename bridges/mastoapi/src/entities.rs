@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
-use tombolo_model::{LengthUnit, Limits, LinkCost, MediaLimits, TextRules, as_array, bool_of, string_of, unsigned_of};
+use tombolo_model::{LengthUnit, Limits, LinkCost, MediaLimits, Mix, TextRules, as_array, bool_of, string_of, unsigned_of};
 
 /// What an instance says about itself.
 #[derive(Clone, Debug, PartialEq)]
@@ -151,6 +151,9 @@ pub fn parse_instance(value: &Value) -> Instance {
                 link,
                 warning_counts: true,
                 alt_max: small(media("description_limit", 1500)),
+                warning_max: None,
+                escape_angle: false,
+                alone: true,
             },
             media: MediaLimits {
                 per_post: small(at(&["configuration", "statuses", "max_media_attachments"]).unwrap_or(4)),
@@ -160,7 +163,12 @@ pub fn parse_instance(value: &Value) -> Instance {
                 video_bytes: media("video_size_limit", 99 << 20),
                 video_pixels: media("video_matrix_limit", 8_294_400),
                 video_fps: u32::try_from(media("video_frame_rate_limit", 120)).unwrap_or(u32::MAX),
+                mix: Mix::PicturesOrOneVideo,
+                image_fit: None,
+                keeps_files: false,
+                resumes: false,
             },
+            video: None,
         },
     }
 }

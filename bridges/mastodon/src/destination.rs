@@ -72,6 +72,9 @@ impl Destination for Mastodon {
             },
             single_use_media: true,
             settle: self.settle,
+            threads: true,
+            boosts: true,
+            imports: false,
         }
     }
 

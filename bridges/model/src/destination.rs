@@ -35,6 +35,37 @@ pub trait Destination: Send + Sync {
 
     /// Looks among the account's own posts for copies that carry the marker and were made within the window. Safe to repeat.
     async fn find(&self, account: &str, marker: &Marker, window: Window) -> Result<Found, DestinationError>;
+
+    /// Asks for the id, in this instance's API, of a post elsewhere; `None`: the instance definitely doesn't know it. Only
+    /// asked where [`Capabilities::boosts`] says so. Safe to repeat, though the instance may fetch the post for it.
+    async fn locate(&self, uri: &str) -> Result<Option<String>, DestinationError> {
+        let _ = uri;
+        Ok(None)
+    }
+
+    /// Asks how far the instance is with a copy of [`PublishOutcome::Created`]. Safe to repeat.
+    async fn settled(&self, copy: &Copy) -> Result<Settling, DestinationError> {
+        Ok(Settling::Done(copy.clone()))
+    }
+}
+
+/// How far an instance is with a copy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Settling {
+    /// It is done; what turned out otherwise than meant is among the copy's differences.
+    Done(Copy),
+    /// It still works on it.
+    InWork {
+        /// Look again then.
+        until: DateTime<Utc>,
+        /// At what.
+        what: String,
+    },
+    /// It gave up on it, or the copy is gone.
+    Failed {
+        /// Why, for the creator.
+        reason: String,
+    },
 }
 
 /// Whose token it is.
@@ -61,6 +92,12 @@ pub struct Capabilities {
     pub single_use_media: bool,
     /// How long an unanswered request may still take effect.
     pub settle: Duration,
+    /// Whether a copy can continue another one, as a thread.
+    pub threads: bool,
+    /// Whether posts from elsewhere can be boosted.
+    pub boosts: bool,
+    /// Whether the instance can fetch a file by itself.
+    pub imports: bool,
 }
 
 /// What a server does with a repeated idempotency key.
@@ -152,6 +189,13 @@ impl ProgressSink for NoProgress {
 pub enum PublishOutcome {
     /// It exists.
     Published(Copy),
+    /// It exists, and the server still works on it: `settled` tells how that ends.
+    Created {
+        /// The copy.
+        copy: Copy,
+        /// Ask then.
+        until: DateTime<Utc>,
+    },
     /// The server refused, and would refuse again.
     Rejected {
         /// What it said, for the creator.
@@ -207,7 +251,7 @@ pub enum PublishOutcome {
 }
 
 /// How a copy is recognised.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Marker {
     /// Links to the original, any of which the copy's text carries.
     pub links: BTreeSet<String>,
@@ -220,6 +264,18 @@ pub struct Marker {
     /// Names of their files at the server, which another copy may have too where the server names them by content.
     #[serde(default)]
     pub files: Vec<String>,
+    /// Id of the status that the copy continues: together with how its text begins, that is the copy.
+    #[serde(default)]
+    pub reply_to: Option<String>,
+    /// Id of the status that it boosts.
+    #[serde(default)]
+    pub boost: Option<String>,
+    /// The date of first publication that only this copy has, to the millisecond (contract peertube §7.4).
+    #[serde(default)]
+    pub stamp: Option<DateTime<Utc>>,
+    /// The address that the instance was to fetch the file from.
+    #[serde(default)]
+    pub import: Option<String>,
 }
 
 /// When a copy can have been made.

@@ -10,6 +10,7 @@ mod draft;
 mod entropy;
 mod ids;
 mod limits;
+mod login;
 mod post;
 mod source;
 mod wild;
@@ -18,14 +19,18 @@ pub use cache::{Cache, MemoryCache};
 pub use clock::{Clock, SystemClock, TestClock};
 pub use destination::{
     AccountIdentity, Capabilities, Checkpoint, CheckpointError, Destination, DestinationError, Found, Idempotency,
-    Marker, NoProgress, ProgressSink, PublishOutcome, PublishProgress, Step, UploadedMedia, Window, file_name,
+    Marker, NoProgress, ProgressSink, PublishOutcome, PublishProgress, Settling, Step, UploadedMedia, Window, file_name,
 };
-pub use draft::{Copy, Difference, Draft, MediaBody, MediaDraft, MediaError, MediaStream, Thumbnail};
+pub use draft::{
+    CaptionDraft, Copy, Difference, Draft, Form, MediaBody, MediaDraft, MediaError, MediaStream, Thumbnail, VideoDraft,
+};
 pub use entropy::{Entropy, SeededEntropy};
 pub use ids::{ApId, DeliveryKey, DestinationId, IdempotencyKey, Origin, Platform, SourceId};
-pub use limits::{LengthUnit, Limits, LinkCost, MediaLimits, TextRules};
+pub use limits::{ImageFit, LengthUnit, Limits, LinkCost, MediaLimits, Mix, TextRules, VideoRules};
+pub use login::{TokenPair, TokenStore};
 pub use post::{
-    Caption, Concept, Markup, Media, MediaKind, Packaging, Post, PostKind, Readiness, Rendition, Visibility,
+    Caption, Concept, Focus, Markup, Media, MediaKind, Mention, Packaging, Post, PostKind, Readiness, Rendition, Reply,
+    Visibility,
 };
 pub use source::{Completeness, Cursor, Fetched, Listing, Poll, ReaderInfo, Sighting, Source, SourceError};
 pub use wild::{as_array, bool_of, id_of, number_of, string_of, unsigned_of};

@@ -9,6 +9,22 @@ pub struct Limits {
     pub text: TextRules,
     /// What media it takes.
     pub media: MediaLimits,
+    /// Where every part becomes a video with a title: how its fields are bounded. Then `text` counts the description.
+    #[serde(default)]
+    pub video: Option<VideoRules>,
+}
+
+/// How the fields of a video are bounded. All lengths in code points.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VideoRules {
+    /// Shortest and longest title.
+    pub title: (usize, usize),
+    /// Shortest description; a shorter one is left out.
+    pub description_min: usize,
+    /// Most tags.
+    pub tags: usize,
+    /// Shortest and longest tag.
+    pub tag: (usize, usize),
 }
 
 /// How long a text may be, and how the server counts.
@@ -24,6 +40,19 @@ pub struct TextRules {
     pub warning_counts: bool,
     /// Longest alternative text, in code points.
     pub alt_max: usize,
+    /// Longest content warning by itself, in code points, where there is such a bound.
+    #[serde(default)]
+    pub warning_max: Option<usize>,
+    /// Whether a bare `<` must be written `&lt;` to survive; it counts as written (contract pixelfed §4).
+    #[serde(default)]
+    pub escape_angle: bool,
+    /// Whether a status may be text alone.
+    #[serde(default = "yes")]
+    pub alone: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// Units of counting.
@@ -63,6 +92,44 @@ pub struct MediaLimits {
     pub video_pixels: u64,
     /// At most this many frames per second.
     pub video_fps: u32,
+    /// What may stand beside what in one post.
+    #[serde(default)]
+    pub mix: Mix,
+    /// The boxes that the server scales pictures down to anyway.
+    #[serde(default)]
+    pub image_fit: Option<ImageFit>,
+    /// Whether the server keeps files byte for byte, so that the best file for viewers must be sent.
+    #[serde(default)]
+    pub keeps_files: bool,
+    /// Whether an upload is sent in pieces and may begin anywhere, so that the file must be at hand.
+    #[serde(default)]
+    pub resumes: bool,
+}
+
+/// What may stand beside what in one post.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mix {
+    /// Several pictures, or one video or sound alone.
+    #[default]
+    PicturesOrOneVideo,
+    /// Several of one kind: pictures, or videos.
+    OneKind,
+    /// One video.
+    OneVideo,
+    /// Anything beside anything.
+    Any,
+}
+
+/// Width and height in pixels of the boxes that pictures are scaled down to, by their shape.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImageFit {
+    /// For pictures wider than high.
+    pub landscape: (u32, u32),
+    /// For pictures higher than wide.
+    pub portrait: (u32, u32),
+    /// For square ones.
+    pub square: (u32, u32),
 }
 
 impl MediaLimits {

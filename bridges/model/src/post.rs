@@ -49,6 +49,34 @@ pub struct Post {
     pub originally_published: Option<DateTime<Utc>>,
     /// What is attached, in order.
     pub media: Vec<Media>,
+    /// What it answers, if it is an answer.
+    pub reply: Option<Reply>,
+    /// Page or id of the post that it quotes.
+    pub quote: Option<String>,
+    /// Whom it names, so that names can be written in full.
+    pub mentions: Vec<Mention>,
+    /// Its poll: the choices, in order. A copy can show them, not take votes.
+    pub poll: Vec<String>,
+    /// Name of the program that published it, where the source tells.
+    pub application: Option<String>,
+}
+
+/// What a post answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reply {
+    /// Id of the post that is answered, where it is known.
+    pub to: Option<ApId>,
+    /// Whether that is a post of the same account: then both are parts of a thread.
+    pub own: bool,
+}
+
+/// A person named in a post.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mention {
+    /// `name@host`, without the first `@`.
+    pub handle: String,
+    /// Page or id of the person, as linked in the text.
+    pub url: String,
 }
 
 /// Kinds of posts.
@@ -136,6 +164,17 @@ pub struct Media {
     pub thumbnail: Option<Url>,
     /// How long it plays, in seconds.
     pub duration: Option<u32>,
+    /// What must stay in sight when a picture of it is cropped.
+    pub focus: Option<Focus>,
+}
+
+/// A point of a picture: from −1 (left, bottom) to 1 (right, top) on both axes.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Focus {
+    /// Across.
+    pub x: f32,
+    /// Upwards.
+    pub y: f32,
 }
 
 /// Kinds of media.
@@ -146,6 +185,8 @@ pub enum MediaKind {
     Video,
     /// A still picture.
     Image,
+    /// A silent moving picture that plays by itself, over and over: a GIF, or a video made of one.
+    Animation,
     /// Sound alone.
     Audio,
 }

@@ -211,6 +211,7 @@ fn assemble(parts: Parts<'_>) -> Post {
         captions,
         thumbnail: parts.thumbnail,
         duration: parts.duration.filter(|seconds| (1..=MAX_DURATION).contains(seconds)),
+        focus: None,
     };
     Post {
         link,
@@ -231,6 +232,11 @@ fn assemble(parts: Parts<'_>) -> Post {
         updated: parts.updated.and_then(parse_instant),
         originally_published: parts.originally.and_then(parse_instant),
         media: vec![media],
+        reply: None,
+        quote: None,
+        mentions: Vec::new(),
+        poll: Vec::new(),
+        application: None,
         id: parts.id,
     }
 }
