@@ -6,16 +6,17 @@ use std::sync::atomic::AtomicBool;
 
 use tokio::sync::Mutex;
 use tombolo_activitypub::Handle;
-use tombolo_mastodon::Mastodon;
-use tombolo_model::{Cache, Clock, Destination, Entropy, Origin, Platform, Source, Visibility};
+use tombolo_mastodon::{Mastodon, MastodonSource};
+use tombolo_media::work::Workspace;
+use tombolo_model::{Cache, Clock, Destination, Entropy, Origin, Platform, Source};
 use tombolo_net::{Guard, Net, NetConfig, NetError};
-use tombolo_peertube::{PeerTube, Read};
+use tombolo_peertube::{PeerTube, PeerTubeDestination};
+use tombolo_pixelfed::{Pixelfed, PixelfedSource};
 
-use crate::config::{self, Account, Config};
-use crate::credentials;
+use crate::config::{self, Account, Config, FfmpegChoice, ReadMode};
+use crate::credentials::{self, Keeper};
 use crate::ledger::Ledger;
-use crate::sync::{Engine, Leg, Memory, Receiver, Route, Since};
-use crate::transform::Settings;
+use crate::sync::{Engine, Leg, Memory, Receiver, Route, Since, Workshop, find_ffmpeg};
 
 /// How tombolo introduces itself to servers.
 const USER_AGENT: &str = concat!(
@@ -23,9 +24,6 @@ const USER_AGENT: &str = concat!(
     env!("CARGO_PKG_VERSION"),
     " (cross-posting bridge; run by the account's owner)"
 );
-
-/// What a token must be allowed to do (contract mastodon §1.5).
-pub(crate) const SCOPES: &str = "read:accounts, read:statuses, write:media and write:statuses";
 
 /// The client, with the configured networks and origins permitted.
 pub(crate) fn net(config: &Config, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Result<Net, NetError> {
@@ -46,46 +44,70 @@ pub(crate) fn net(config: &Config, clock: Arc<dyn Clock>, entropy: Arc<dyn Entro
     )
 }
 
-/// An engine for these routes of the configuration.
+/// An engine for these routes of the configuration. `dry`: nothing is signed in to.
 pub(crate) async fn engine(
     config: &Config,
     routes: &[Route],
     ledger: Ledger,
     net: Net,
     cache: Arc<dyn Cache>,
-) -> Engine {
+    dry: bool,
+) -> std::io::Result<Engine> {
     let mut sources = BTreeMap::new();
     let mut destinations = BTreeMap::new();
+    let desk = Desk {
+        config,
+        net: &net,
+        cache: &cache,
+        dry,
+    };
     for route in routes {
-        if let Some(source) = config
-            .accounts
-            .get(&route.from)
-            .and_then(|account| source(account, &net, &cache))
+        if let Some(account) = config.accounts.get(&route.from)
+            && !sources.contains_key(&route.from)
         {
-            sources.insert(route.from.clone(), source);
+            sources.insert(route.from.clone(), desk.source(account).await);
         }
         for leg in &route.to {
-            let Some(account) = config.accounts.get(&leg.to) else {
-                continue;
-            };
-            if !destinations.contains_key(&leg.to)
-                && let Some(receiver) = receiver(account, &net, &cache).await
+            if let Some(account) = config.accounts.get(&leg.to)
+                && !destinations.contains_key(&leg.to)
             {
-                destinations.insert(leg.to.clone(), receiver);
+                destinations.insert(leg.to.clone(), desk.receiver(account).await);
             }
         }
     }
-    Engine {
+    Ok(Engine {
         ledger,
         clock: net.clock().clone(),
         entropy: net.entropy().clone(),
+        workshop: workshop(config, &net, dry).await?,
         net,
         cache,
         sources,
         destinations,
         memory: Mutex::new(Memory::default()),
         stopping: Arc::new(AtomicBool::new(false)),
-    }
+    })
+}
+
+/// Where files are worked on.
+async fn workshop(config: &Config, net: &Net, dry: bool) -> std::io::Result<Workshop> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let ffmpeg = match &config.media.ffmpeg {
+        FfmpegChoice::Off => Err("videos aren't worked on here (ffmpeg = \"off\")".to_owned()),
+        FfmpegChoice::Auto => find_ffmpeg(None, &path).await,
+        FfmpegChoice::At(ffmpeg) => find_ffmpeg(Some(ffmpeg), &path).await,
+    };
+    let space = match dry {
+        true => None,
+        false => Some(Workspace::open(&config.data_dir.join("work"), config.media.space)?),
+    };
+    Ok(Workshop::new(
+        net.clone(),
+        space,
+        ffmpeg,
+        &path,
+        config.media.encode_time,
+    ))
 }
 
 /// The routes of the configuration, as the engine takes them.
@@ -93,21 +115,24 @@ pub(crate) fn routes(config: &Config) -> Vec<Route> {
     let leg = |destination: &config::Destination| Leg {
         to: destination.account.clone(),
         since: since(destination.settings.since),
-        settings: Settings {
-            visibility: match destination.settings.visibility {
-                config::Visibility::Public => Visibility::Public,
-                config::Visibility::Unlisted => Visibility::Unlisted,
-                config::Visibility::Private => Visibility::Private,
-            },
-            include_unlisted: destination.settings.include_unlisted,
-            hashtags: destination.settings.hashtags,
-        },
+        settings: destination.settings.making.clone(),
         backfill_per_run: destination.settings.backfill_per_run,
     };
-    let routes = config.routes.values().map(|route| Route {
-        name: route.name.clone(),
-        from: route.from.clone(),
-        to: route.destinations.iter().map(leg).collect(),
+    let routes = config.routes.values().filter_map(|route| {
+        let from = config.accounts.get(&route.from)?;
+        let host = from
+            .handle
+            .host
+            .as_deref()
+            .or_else(|| from.instance.host_str())
+            .unwrap_or_default();
+        Some(Route {
+            name: route.name.clone(),
+            from: route.from.clone(),
+            author: format!("{}@{host}", from.handle.name),
+            platform: platform(from.platform),
+            to: route.destinations.iter().map(leg).collect(),
+        })
     });
     routes.collect()
 }
@@ -120,66 +145,147 @@ pub(crate) fn since(since: config::Since) -> Since {
     }
 }
 
-/// Adapters that read. Configuration refuses platforms that aren't here.
-fn source(account: &Account, net: &Net, cache: &Arc<dyn Cache>) -> Option<Arc<dyn Source>> {
-    match account.platform {
-        config::Platform::Peertube => {
-            let handle = Handle {
-                name: account.handle.name.clone(),
-                host: account.handle.host.clone(),
-            };
-            let read = match account.read {
-                config::ReadMode::Auto => Read::Auto,
-                config::ReadMode::Outbox => Read::Outbox,
-                config::ReadMode::Api => Read::Api,
-            };
-            Some(Arc::new(PeerTube::new(
-                net.clone(),
-                account.instance.clone(),
-                handle,
-                read,
-                cache.clone(),
-            )))
-        }
-        config::Platform::Mastodon | config::Platform::Pixelfed => None,
+fn platform(platform: config::Platform) -> Platform {
+    match platform {
+        config::Platform::Peertube => Platform::PeerTube,
+        config::Platform::Mastodon => Platform::Mastodon,
+        config::Platform::Pixelfed => Platform::Pixelfed,
     }
 }
 
-/// Adapters that publish. Configuration refuses platforms that aren't here.
-async fn receiver(account: &Account, net: &Net, cache: &Arc<dyn Cache>) -> Option<Receiver> {
-    let platform = match account.platform {
-        config::Platform::Mastodon => Platform::Mastodon,
-        config::Platform::Peertube | config::Platform::Pixelfed => return None,
-    };
-    let token = match &account.token {
-        Some(source) => credentials::token(source).await,
-        None => Err("it has no token".to_owned()),
-    };
-    let token_print = token.as_ref().map(credentials::print_of).unwrap_or_default();
-    let adapter = token
-        .map(|token| {
-            let adapter = Mastodon::new(
-                net.clone(),
-                account.instance.clone(),
-                token,
-                cache.clone(),
-                account.settle,
-            );
-            Arc::new(adapter) as Arc<dyn Destination>
-        })
-        .map_err(|why| {
+/// Makes adapters.
+struct Desk<'a> {
+    config: &'a Config,
+    net: &'a Net,
+    cache: &'a Arc<dyn Cache>,
+    dry: bool,
+}
+
+impl Desk<'_> {
+    /// The adapter that reads an account.
+    async fn source(&self, account: &Account) -> Arc<dyn Source> {
+        let handle = Handle {
+            name: account.handle.name.clone(),
+            host: account.handle.host.clone(),
+        };
+        let (net, instance, cache) = (self.net.clone(), account.instance.clone(), self.cache.clone());
+        // Without its token an account can still be read, if less completely.
+        let token = match &account.token {
+            Some(source) if account.platform != config::Platform::Peertube => match credentials::token(source).await {
+                Ok(token) => Some(token),
+                Err(why) => {
+                    tracing::warn!(account = account.name, %why, "read without its token");
+                    None
+                }
+            },
+            _ => None,
+        };
+        match account.platform {
+            config::Platform::Peertube => {
+                let read = match account.read {
+                    ReadMode::Auto => tombolo_peertube::Read::Auto,
+                    ReadMode::Outbox => tombolo_peertube::Read::Outbox,
+                    ReadMode::Api | ReadMode::Rss => tombolo_peertube::Read::Api,
+                };
+                Arc::new(PeerTube::new(net, instance, handle, read, cache))
+            }
+            config::Platform::Mastodon => {
+                let read = match account.read {
+                    ReadMode::Auto => tombolo_mastodon::Read::Auto,
+                    ReadMode::Outbox => tombolo_mastodon::Read::Outbox,
+                    ReadMode::Api => tombolo_mastodon::Read::Api,
+                    ReadMode::Rss => tombolo_mastodon::Read::Rss,
+                };
+                Arc::new(MastodonSource::new(net, instance, handle, token, read, cache))
+            }
+            config::Platform::Pixelfed => {
+                let read = match account.read {
+                    ReadMode::Auto => tombolo_pixelfed::Read::Auto,
+                    ReadMode::Outbox => tombolo_pixelfed::Read::Outbox,
+                    ReadMode::Api => tombolo_pixelfed::Read::Api,
+                    ReadMode::Rss => tombolo_pixelfed::Read::Rss,
+                };
+                Arc::new(PixelfedSource::new(net, instance, handle, token, read, cache))
+            }
+        }
+    }
+
+    /// The adapter that publishes to an account, or why there is none.
+    async fn receiver(&self, account: &Account) -> Receiver {
+        let (token_print, adapter) = match account.platform {
+            config::Platform::Peertube => {
+                let keeper = Keeper::new(account, &self.config.data_dir, self.dry);
+                let print = keeper.print();
+                let adapter = PeerTubeDestination::new(
+                    self.net.clone(),
+                    account.instance.clone(),
+                    &account.handle.name,
+                    Arc::new(keeper),
+                    self.cache.clone(),
+                    account.settle,
+                );
+                (print, Ok(Arc::new(adapter) as Arc<dyn Destination>))
+            }
+            config::Platform::Mastodon | config::Platform::Pixelfed => self.by_token(account).await,
+        };
+        Receiver {
+            platform: platform(account.platform),
+            instance: account.instance.clone(),
+            username: account.handle.name.clone(),
+            token_print,
+            adapter,
+        }
+    }
+
+    async fn by_token(&self, account: &Account) -> (String, Result<Arc<dyn Destination>, String>) {
+        let token = match &account.token {
+            Some(source) => credentials::token(source).await,
+            None => Err("it has no token".to_owned()),
+        };
+        let print = token.as_ref().map(credentials::print_of).unwrap_or_default();
+        let (net, instance, cache) = (self.net.clone(), account.instance.clone(), self.cache.clone());
+        let adapter = token.map(|token| match account.platform {
+            config::Platform::Pixelfed => {
+                Arc::new(Pixelfed::new(net, instance, token, cache, account.settle)) as Arc<dyn Destination>
+            }
+            _ => Arc::new(Mastodon::new(net, instance, token, cache, account.settle)),
+        });
+        let adapter = adapter.map_err(|why| {
             format!(
-                "account {:?} has no token that works: {why}. Make one at {} (Preferences › Development › New \
-                 application) with {SCOPES}, and put it where the configuration says",
+                "account {:?} has no token that works: {why}. {}, and put it where the configuration says",
                 account.name,
-                Origin::of(&account.instance)
+                new_token(platform(account.platform), &account.instance)
             )
         });
-    Some(Receiver {
-        platform,
-        instance: account.instance.clone(),
-        username: account.handle.name.clone(),
-        token_print,
-        adapter,
-    })
+        (print, adapter)
+    }
+}
+
+/// Where a new token is made, as a sentence's beginning.
+pub(crate) fn new_token(platform: Platform, instance: &url::Url) -> String {
+    let origin = Origin::of(instance);
+    match platform {
+        Platform::Mastodon => {
+            format!(
+                "Make one at {origin} (Preferences › Development › New application) with {}",
+                scopes(platform)
+            )
+        }
+        Platform::Pixelfed => {
+            format!(
+                "Make one at {origin} (Settings › Applications › Create new token) with {}",
+                scopes(platform)
+            )
+        }
+        Platform::PeerTube => format!("Give username and password of the account at {origin}"),
+    }
+}
+
+/// What a token must be allowed to do (contracts mastodon §1.5, pixelfed §2).
+pub(crate) fn scopes(platform: Platform) -> &'static str {
+    match platform {
+        Platform::Mastodon => "read:accounts, read:statuses, write:media and write:statuses",
+        Platform::Pixelfed => "read and write",
+        Platform::PeerTube => "name and password",
+    }
 }

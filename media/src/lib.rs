@@ -5,3 +5,4 @@
 
 pub mod picture;
 pub mod video;
+pub mod work;

@@ -11,6 +11,7 @@ macro_rules! complain {
 mod output;
 mod retry;
 mod run;
+mod shown;
 mod status;
 mod sync;
 
@@ -231,6 +232,15 @@ pub(crate) fn ledger_refused(error: &StoreError) -> u8 {
         StoreError::InUse { .. } => exit::IN_USE,
         _ => exit::ERROR,
     }
+}
+
+/// Why working files can't be kept, as text and exit code.
+pub(crate) fn no_workshop(config: &Config, error: &std::io::Error) -> u8 {
+    complain!(
+        "error: working files can't be kept in {}: {error}",
+        config.data_dir.join("work").display()
+    );
+    exit::ERROR
 }
 
 /// The client for this configuration, on the machine's clock.

@@ -97,7 +97,7 @@ impl Console {
         }
         if self.form.dry_run {
             for line in lines.iter() {
-                print(&format!("{}\n", harmless(&shown_plan(line))));
+                print(&format!("{}\n", harmless(&super::shown::plan(line))));
             }
         } else if !self.quiet {
             let (told, crowds) = crowds_apart(&lines);
@@ -233,8 +233,17 @@ impl ProgressSink for Bar {
         self.0.set_message(what.to_owned());
     }
 
-    fn advance(&self, bytes: u64) {
-        self.0.inc(bytes);
+    fn work(&self, what: &str, steps: u64) {
+        if let Ok(style) = ProgressStyle::with_template("{prefix} [{bar:24}] {percent}% {eta}  {msg}") {
+            self.0.set_style(style.progress_chars("=> "));
+        }
+        self.0.set_position(0);
+        self.0.set_length(steps);
+        self.0.set_message(what.to_owned());
+    }
+
+    fn advance(&self, done: u64) {
+        self.0.inc(done);
     }
 }
 
@@ -311,59 +320,6 @@ fn closing(summary: &Summary, dry_run: bool) -> String {
             "; the next pass goes on, something is due at {}",
             due.format("%H:%M:%S UTC")
         ));
-    }
-    text
-}
-
-/// A dry run's line for people: the text as it would stand there, and what happens to each medium.
-fn shown_plan(line: &Line) -> String {
-    let title = line.title.as_deref().unwrap_or("(no title)");
-    let page = line.link.as_deref().unwrap_or(&line.post);
-    let mut text = format!("── {title} → {} ({})\n   {page}\n", line.to, line.route);
-    let parts = line
-        .plan
-        .as_ref()
-        .and_then(|plan| plan["parts"].as_array().cloned())
-        .unwrap_or_default();
-    if parts.is_empty() {
-        text.push_str(&format!(
-            "   {}: {}\n",
-            line.state,
-            line.reason.as_deref().unwrap_or_default()
-        ));
-    }
-    for part in parts {
-        let body = part["text"].as_str().unwrap_or_default();
-        for row in body.lines() {
-            text.push_str(&format!("   │ {row}\n"));
-        }
-        text.push_str(&format!(
-            "   {} of {} characters, {}",
-            part["length"],
-            part["max"],
-            part["visibility"].as_str().unwrap_or_default()
-        ));
-        if let Some(language) = part["language"].as_str() {
-            text.push_str(&format!(", language {language}"));
-        }
-        if part["sensitive"] == true {
-            text.push_str(", sensitive");
-        }
-        if let Some(warning) = part["content_warning"].as_str() {
-            text.push_str(&format!(", content warning: {warning}"));
-        }
-        text.push('\n');
-        let media = &part["media"];
-        let list = |key: &str| media[key].as_array().cloned().unwrap_or_default();
-        if let Some(first) = list("rungs").first().and_then(|r| r.as_str()) {
-            text.push_str(&format!(
-                "   media: {first}; alt text: {}\n",
-                media["alt"].as_str().unwrap_or_default()
-            ));
-        }
-        for why in list("passed_over") {
-            text.push_str(&format!("   not taken: {}\n", why.as_str().unwrap_or_default()));
-        }
     }
     text
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::sync::open_ledger;
-use super::{Global, chosen_routes, exit, ledger_refused, load, net, start_logging, told_to_stop};
+use super::{Global, chosen_routes, exit, ledger_refused, load, net, no_workshop, start_logging, told_to_stop};
 use crate::assemble;
 use crate::cache::FileCache;
 use crate::daemon::{self, Timetable};
@@ -25,7 +25,9 @@ async fn serve(global: &Global) -> Result<u8, u8> {
     let routes = chosen_routes(&config, &[])?;
     let ledger = open_ledger(&config, "tombolo run", false).await?;
     let cache = Arc::new(FileCache::in_dir(&config.data_dir.join("cache")));
-    let engine = assemble::engine(&config, &routes, ledger, net(&config)?, cache).await;
+    let engine = assemble::engine(&config, &routes, ledger, net(&config)?, cache, false)
+        .await
+        .map_err(|e| no_workshop(&config, &e))?;
     let mut timetables = Vec::new();
     for route in routes {
         let Some(configured) = config.routes.get(&route.name) else {

@@ -7,7 +7,7 @@ use clap::Args;
 use tombolo_model::Cache;
 
 use super::output::{Console, Form};
-use super::{Global, chosen_routes, exit, ledger_refused, load, net, start_logging, told_to_stop};
+use super::{Global, chosen_routes, exit, ledger_refused, load, net, no_workshop, start_logging, told_to_stop};
 use crate::assemble;
 use crate::cache::{DryCache, FileCache};
 use crate::config::{self, Config};
@@ -67,7 +67,9 @@ async fn pass(global: &Global, arguments: &Arguments, form: Form) -> Result<u8, 
     } else {
         Arc::new(FileCache::in_dir(&kept))
     };
-    let engine = assemble::engine(&config, &routes, ledger, net(&config)?, cache).await;
+    let engine = assemble::engine(&config, &routes, ledger, net(&config)?, cache, arguments.dry_run)
+        .await
+        .map_err(|e| no_workshop(&config, &e))?;
     let console = Console::new(form, global.quiet);
     let stopping = engine.stopping.clone();
     let run = engine.run(&routes, &options, &console);

@@ -8,24 +8,30 @@ use figment::value::{Dict, Value};
 
 use super::CheckSchedule;
 use super::errors::ConfigErrors;
-use super::layers::{Inputs, Layers, TOKEN_KEYS, merged, variable_for};
+use super::layers::{Inputs, Layers, PASSWORD_KEYS, TOKEN_KEYS, merged, variable_for};
 use super::reader::{Reader, Section};
 use super::routes::routes;
-use super::secret::{TokenSource, chmod, clean_token, is_exposed};
+use super::secret::{TokenSource, chmod, clean_password, clean_token, is_exposed};
 use super::spans::{KeyPath, is_token};
 use super::suggest::closest;
-use super::types::{Account, Config, Network, Platform, Route, Supported};
+use super::types::{Account, Config, FfmpegChoice, MediaWork, Network, Platform, Route};
 use super::values::{self, Wrong};
+use crate::transform::Mode;
 
-pub(super) const TOP_KEYS: [&str; 5] = ["data_dir", "timezone", "accounts", "routes", "network"];
+pub(super) const TOP_KEYS: [&str; 6] = ["data_dir", "timezone", "accounts", "routes", "network", "media"];
 pub(super) const NETWORK_KEYS: [&str; 2] = ["allow", "allow_http"];
-pub(super) const ACCOUNT_KEYS: [&str; 8] = [
+pub(super) const MEDIA_KEYS: [&str; 3] = ["ffmpeg", "space", "encode_time"];
+pub(super) const ACCOUNT_KEYS: [&str; 12] = [
     "platform",
     "instance",
     "handle",
     "token",
     "token_file",
     "token_command",
+    "username",
+    "password",
+    "password_file",
+    "password_command",
     "read",
     "settle",
 ];
@@ -43,9 +49,7 @@ pub(super) struct ReadAccount {
 /// A route as far as it could be read.
 pub(super) struct ReadRoute {
     pub name: String,
-    /// The account that is read, if it exists, and where that was written.
-    pub from: Option<(String, KeyPath)>,
-    /// The same for its destinations.
+    /// The destinations that exist, and where each was written.
     pub to: Vec<(String, KeyPath)>,
     pub route: Option<Route>,
 }
@@ -64,6 +68,7 @@ pub(super) fn check(layers: &Layers, inputs: &Inputs, schedule: CheckSchedule) -
     };
     let data_dir = data_dir(&reader, &top, inputs);
     let network = network(&reader, &top);
+    let media = media(&reader, &top, inputs);
     // With a mistake in `network` nobody knows whether http is allowed: then it isn't complained about.
     let allow_http = network.as_ref().is_none_or(|network| network.allow_http);
 
@@ -73,18 +78,16 @@ pub(super) fn check(layers: &Layers, inputs: &Inputs, schedule: CheckSchedule) -
         .map(|(name, values)| (name.clone(), account(&reader, inputs, &name, &values, allow_http)))
         .collect();
     let routes = routes(&reader, &top, &accounts, timezone.unwrap_or(Tz::UTC), schedule);
-    for (path, wrong) in refuse_unsupported(&inputs.supported, &accounts, &routes) {
-        reader.wrong_value(&path, wrong);
-    }
-    refuse_missing_tokens(&reader, &inputs.supported, &accounts, &routes);
+    refuse_missing_tokens(&reader, &accounts, &routes);
+    refuse_impossible(&reader, &accounts, &routes);
 
     let accounts: Option<BTreeMap<_, _>> = accounts
         .into_iter()
         .map(|(name, read)| Some((name, read.account?)))
         .collect();
     let routes: Option<BTreeMap<_, _>> = routes.into_iter().map(|read| Some((read.name, read.route?))).collect();
-    if let (Some(data_dir), Some(timezone), Some(network), Some(accounts), Some(routes)) =
-        (data_dir, timezone, network, accounts, routes)
+    if let (Some(data_dir), Some(timezone), Some(network), Some(media), Some(accounts), Some(routes)) =
+        (data_dir, timezone, network, media, accounts, routes)
     {
         let errors = reader.finish();
         if errors.is_empty() {
@@ -94,6 +97,7 @@ pub(super) fn check(layers: &Layers, inputs: &Inputs, schedule: CheckSchedule) -
                 accounts,
                 routes,
                 network,
+                media,
             });
         }
         return Err(ConfigErrors::new(errors));
@@ -112,8 +116,9 @@ pub(super) fn belongs(key: &str) -> Option<String> {
             ));
         }
         _ if ACCOUNT_KEYS.contains(&key) => "accounts.NAME",
-        _ if super::routes::ROUTE_KEYS.contains(&key) => "routes.NAME",
+        _ if super::routes::route_keys().contains(&key) => "routes.NAME",
         _ if NETWORK_KEYS.contains(&key) => "network",
+        _ if MEDIA_KEYS.contains(&key) => "media",
         _ => return None,
     };
     Some(format!("`{key}` belongs under [{table}]"))
@@ -128,75 +133,55 @@ pub(super) fn check_name(reader: &Reader<'_>, path: &[String]) {
     }
 }
 
-/// "This version carries …", as data: a version that can do more is given longer lists.
-fn refuse_unsupported(
-    supported: &Supported,
-    accounts: &BTreeMap<String, ReadAccount>,
-    routes: &[ReadRoute],
-) -> Vec<(KeyPath, Wrong)> {
-    let Supported { sources, destinations } = supported;
-    let list = |platforms: &[Platform]| platforms.iter().map(Platform::to_string).collect::<Vec<_>>().join(", ");
-    let help = format!("this version carries from {} to {}", list(sources), list(destinations));
-    let platform = |name: &str| {
-        let platform = accounts.get(name)?.platform?;
-        (sources.contains(&platform) || destinations.contains(&platform)).then_some(platform)
-    };
-    let mut refused = Vec::new();
-    for account in accounts.values() {
-        if let Some(unknown) = account
-            .platform
-            .filter(|p| !sources.contains(p) && !destinations.contains(p))
-        {
-            let path = account.path.iter().cloned().chain(["platform".to_owned()]).collect();
-            refused.push((
-                path,
-                Wrong::new(format!("{unknown} is not supported yet"), help.clone()),
-            ));
-        }
-    }
-    for route in routes {
-        if let Some((name, path)) = &route.from
-            && let Some(platform) = platform(name).filter(|platform| !sources.contains(platform))
-        {
-            let message = format!(
-                "the route \"{}\" can't read from \"{name}\", a {platform} account",
-                route.name
-            );
-            refused.push((path.clone(), Wrong::new(message, help.clone())));
-        }
-        for (name, path) in &route.to {
-            if let Some(platform) = platform(name).filter(|platform| !destinations.contains(platform)) {
-                let message = format!(
-                    "the route \"{}\" can't publish to \"{name}\", a {platform} account",
-                    route.name
-                );
-                refused.push((path.clone(), Wrong::new(message, help.clone())));
-            }
-        }
-    }
-    refused
-}
-
-fn refuse_missing_tokens(
-    reader: &Reader<'_>,
-    supported: &Supported,
-    accounts: &BTreeMap<String, ReadAccount>,
-    routes: &[ReadRoute],
-) {
-    // Where nothing can be published to anyway, a token wouldn't help.
-    let refused = |account: &ReadAccount| account.platform.is_some_and(|p| !supported.destinations.contains(&p));
-    for (name, account) in accounts
-        .iter()
-        .filter(|(_, account)| !account.names_token && !refused(account))
-    {
+fn refuse_missing_tokens(reader: &Reader<'_>, accounts: &BTreeMap<String, ReadAccount>, routes: &[ReadRoute]) {
+    for (name, account) in accounts.iter().filter(|(_, account)| !account.names_token) {
         let publishing = routes.iter().find(|route| route.to.iter().any(|(to, _)| to == name));
         let Some(route) = publishing else { continue };
-        let message = format!("the route \"{}\" publishes here, but there is no token", route.name);
-        let variable = variable_for(&["accounts", name, "token"]);
-        let help = format!(
-            "write token_file = \"FILE\" or token_command = [\"PROGRAM\", …] in [accounts.{name}],\nor set {variable}"
-        );
+        let (message, help) = if account.platform == Some(Platform::Peertube) {
+            let message = format!(
+                "the route \"{}\" publishes here, but there is nothing to sign in with",
+                route.name
+            );
+            let help = format!(
+                "PeerTube's tokens live for a day: write username = \"NAME\" and password_command = [\"PROGRAM\", …] (or \
+                 password_file = \"FILE\") in [accounts.{name}]"
+            );
+            (message, help)
+        } else {
+            let message = format!("the route \"{}\" publishes here, but there is no token", route.name);
+            let variable = variable_for(&["accounts", name, "token"]);
+            let help = format!(
+                "write token_file = \"FILE\" or token_command = [\"PROGRAM\", …] in [accounts.{name}],\nor set {variable}"
+            );
+            (message, help)
+        };
         reader.wrong_key(&account.path, Wrong::new(message, help));
+    }
+}
+
+/// What a platform can't do is said before anything is read.
+fn refuse_impossible(reader: &Reader<'_>, accounts: &BTreeMap<String, ReadAccount>, routes: &[ReadRoute]) {
+    for read in routes {
+        let Some(route) = &read.route else { continue };
+        for (destination, (_, path)) in route.destinations.iter().zip(&read.to) {
+            let platform = accounts.get(&destination.account).and_then(|account| account.platform);
+            let refusal = match (destination.settings.making.mode, platform) {
+                (Mode::Boost, Some(platform @ (Platform::Pixelfed | Platform::Peertube))) => Some(format!(
+                    "mode = \"boost\": {platform} has no boosts of posts from elsewhere"
+                )),
+                (Mode::Link, Some(platform @ (Platform::Pixelfed | Platform::Peertube))) => Some(format!(
+                    "mode = \"link\": {platform} takes no post without a picture or video"
+                )),
+                _ => None,
+            };
+            if let Some(message) = refusal {
+                let help = format!(
+                    "use mode = \"copy\" there: [routes.{}.on.{}]",
+                    read.name, destination.account
+                );
+                reader.wrong_value(path, Wrong::new(message, help));
+            }
+        }
     }
 }
 
@@ -209,7 +194,7 @@ fn refuse_exposed_token(reader: &Reader<'_>) {
     let Some((_, place)) = file.places.iter().find(|(path, _)| is_token(path)) else {
         return;
     };
-    let message = format!("there is a token in this file, and others can read it (mode {mode:04o})");
+    let message = format!("there is a token or password in this file, and others can read it (mode {mode:04o})");
     reader.wrong_file(message, &place.key, chmod(&file.path));
 }
 
@@ -340,8 +325,16 @@ fn account(reader: &Reader<'_>, inputs: &Inputs, name: &str, values: &Dict, allo
     let handle = reader.parsed(&section, "handle", values::handle);
     let read = reader.choice(&section, "read");
     let settle = reader.duration(&section, "settle", ("1s", "1d"));
-    let names_token = TOKEN_KEYS.iter().any(|key| section.has(key));
-    let token = token(reader, inputs, &section);
+    let token = secret(reader, inputs, &section, TOKEN_KEYS);
+    let password = secret(reader, inputs, &section, PASSWORD_KEYS);
+    let username = if section.has("username") {
+        reader.text(&section, "username")
+    } else {
+        None
+    };
+    let names = |keys: [&str; 3]| keys.iter().any(|key| section.has(key));
+    refuse_half_a_login(reader, &section, platform, names(PASSWORD_KEYS));
+    let names_token = names(TOKEN_KEYS) || names(PASSWORD_KEYS);
     let account = || {
         Some(Account {
             name: name.to_owned(),
@@ -350,6 +343,8 @@ fn account(reader: &Reader<'_>, inputs: &Inputs, name: &str, values: &Dict, allo
             handle: handle?,
             read: read?,
             token,
+            username: username.map(|(name, _)| name),
+            password,
             settle: settle?,
         })
     };
@@ -373,8 +368,34 @@ fn existing_account_meant<'a>(reader: &Reader<'a>, name: &str) -> Option<&'a str
     closest(name, accounts.keys().map(String::as_str))
 }
 
-fn token(reader: &Reader<'_>, inputs: &Inputs, section: &Section) -> Option<TokenSource> {
-    let named: Vec<&str> = TOKEN_KEYS.into_iter().filter(|key| section.has(key)).collect();
+/// A name without a password, or the other way round, and both where tokens don't come from passwords.
+fn refuse_half_a_login(reader: &Reader<'_>, section: &Section, platform: Option<Platform>, password: bool) {
+    let name = section.has("username");
+    let key = if name { "username" } else { "password" };
+    let wrong = match platform {
+        Some(Platform::Mastodon | Platform::Pixelfed) if name || password => Wrong::new(
+            "only PeerTube accounts are signed in to with name and password",
+            "use token_file or token_command here",
+        ),
+        _ if name && !password => Wrong::new(
+            "there is a name to sign in with, but no password",
+            "write password_command = [\"PROGRAM\", …] or password_file = \"FILE\"",
+        ),
+        _ if password && !name => Wrong::new(
+            "there is a password, but no name to sign in with",
+            "write username = \"NAME\": the name of the account, not of the channel",
+        ),
+        _ => return,
+    };
+    let named = PASSWORD_KEYS.into_iter().find(|key| section.has(key));
+    let key = if name { key } else { named.unwrap_or(key) };
+    reader.wrong_key(&reader.path(section, key), wrong);
+}
+
+/// A secret, given in one of three ways: itself, a file, a command.
+fn secret(reader: &Reader<'_>, inputs: &Inputs, section: &Section, keys: [&str; 3]) -> Option<TokenSource> {
+    let [own, file, command] = keys;
+    let named: Vec<&str> = keys.into_iter().filter(|key| section.has(key)).collect();
     if named.len() > 1 {
         let all = named
             .iter()
@@ -382,38 +403,46 @@ fn token(reader: &Reader<'_>, inputs: &Inputs, section: &Section) -> Option<Toke
             .collect::<Vec<_>>()
             .join(" and ");
         let wrong = Wrong::new(
-            format!("there are {all}; only one can say what the token is"),
+            format!("there are {all}; only one can say what the {own} is"),
             "keep one of them",
         );
         reader.wrong_key(&reader.path(section, named[named.len() - 1]), wrong);
         return None;
     }
-    match *named.first()? {
-        "token" => {
-            let (text, path) = reader.text(section, "token")?;
-            let help = "copy it once more from where the instance shows it, or use token_file or token_command";
-            let token = clean_token(&text).map_err(|problem| reader.wrong_value(&path, Wrong::new(problem, help)));
-            token.ok().map(TokenSource::Value)
-        }
-        "token_file" => {
-            let (text, path) = reader.text(section, "token_file")?;
-            located(reader, inputs, &text, &path).map(TokenSource::File)
-        }
-        _ => token_command(reader, section),
+    let key = *named.first()?;
+    if key == own {
+        let (text, path) = reader.text(section, own)?;
+        let help = if own == "token" {
+            "copy it once more from where the instance shows it, or use token_file or token_command"
+        } else {
+            "use password_file or password_command"
+        };
+        let cleaned = if own == "token" {
+            clean_token(&text)
+        } else {
+            clean_password(&text)
+        };
+        let token = cleaned.map_err(|problem| reader.wrong_value(&path, Wrong::new(problem, help)));
+        token.ok().map(TokenSource::Value)
+    } else if key == file {
+        let (text, path) = reader.text(section, file)?;
+        located(reader, inputs, &text, &path).map(TokenSource::File)
+    } else {
+        secret_command(reader, section, command)
     }
 }
 
-fn token_command(reader: &Reader<'_>, section: &Section) -> Option<TokenSource> {
-    let path = reader.path(section, "token_command");
+fn secret_command(reader: &Reader<'_>, section: &Section, key: &str) -> Option<TokenSource> {
+    let path = reader.path(section, key);
     let example = "[\"pass\", \"show\", \"toots\"]";
     // Never split at spaces or commas: nobody could tell where an argument ends.
-    if reader.is_from_variable(&path) && !section.raw_text("token_command").starts_with('[') {
+    if reader.is_from_variable(&path) && !section.raw_text(key).starts_with('[') {
         let wrong = Wrong::new("must be a list of program and arguments", format!("write {example}"));
         reader.wrong_value(&path, wrong);
         return None;
     }
     let argv: Vec<String> = reader
-        .list(section, "token_command", example)?
+        .list(section, key, example)?
         .into_iter()
         .map(|(text, _)| text)
         .collect();
@@ -425,4 +454,28 @@ fn token_command(reader: &Reader<'_>, section: &Section) -> Option<TokenSource> 
         return None;
     }
     Some(TokenSource::Command(argv))
+}
+
+fn media(reader: &Reader<'_>, top: &Section, inputs: &Inputs) -> Option<MediaWork> {
+    let Some(Value::Dict(_, table)) = top.values.get("media") else {
+        let help = "begin it with a line [media], and write its settings below";
+        reader.wrong_key(&["media".to_owned()], Wrong::new("must be a table", help));
+        return None;
+    };
+    let section = Section::new(&["media"], table.clone());
+    reader.refuse_unknown(&section, &MEDIA_KEYS, belongs);
+    let ffmpeg = reader
+        .text(&section, "ffmpeg")
+        .and_then(|(text, path)| match text.trim() {
+            "auto" => Some(FfmpegChoice::Auto),
+            "off" => Some(FfmpegChoice::Off),
+            _ => located(reader, inputs, &text, &path).map(FfmpegChoice::At),
+        });
+    let space = reader.parsed(&section, "space", values::bytes);
+    let encode_time = reader.duration(&section, "encode_time", ("1m", "7d"));
+    Some(MediaWork {
+        ffmpeg: ffmpeg?,
+        space: space?,
+        encode_time: encode_time?,
+    })
 }

@@ -15,7 +15,6 @@ use figment::{Figment, Metadata, Profile, Provider};
 use super::errors::{ConfigError, ConfigErrors};
 use super::secret;
 use super::spans::{KeyPath, SourceFile};
-use super::types::{Platform, Supported};
 
 /// Every setting with its default: the lowest layer, and the reference for people.
 pub const DEFAULTS: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/config/default.toml"));
@@ -28,6 +27,8 @@ const EVERY: &str = "*";
 
 /// The keys of which an account has at most one; one in the environment replaces any in the file.
 pub(super) const TOKEN_KEYS: [&str; 3] = ["token", "token_file", "token_command"];
+/// The same for the password.
+pub(super) const PASSWORD_KEYS: [&str; 3] = ["password", "password_file", "password_command"];
 
 const PREFIX: &str = "TOMBOLO_";
 
@@ -48,22 +49,16 @@ pub struct Inputs {
     pub env: BTreeMap<String, String>,
     /// The file for the whole machine, looked at last.
     pub system_file: PathBuf,
-    /// What this version can do.
-    pub supported: Supported,
 }
 
 impl Inputs {
-    /// Without arguments, in this environment, for a version that carries from `PeerTube` to Mastodon.
+    /// Without arguments, in this environment.
     pub fn new(env: BTreeMap<String, String>) -> Self {
         Self {
             file: None,
             data_dir: None,
             env,
             system_file: PathBuf::from("/etc/tombolo/config.toml"),
-            supported: Supported {
-                sources: vec![Platform::Peertube],
-                destinations: vec![Platform::Mastodon],
-            },
         }
     }
 
@@ -170,9 +165,11 @@ pub(super) fn gather(inputs: &Inputs) -> Result<Layers, ConfigErrors> {
             continue;
         }
         insert(&mut from_env, path, inputs.env.get(name).map_or("", String::as_str));
-        let is_token_key = path.len() == 3 && path[0] == "accounts" && TOKEN_KEYS.contains(&path[2].as_str());
-        if let Some(account) = is_token_key.then(|| table_mut(&mut from_file, &path[..2])).flatten() {
-            account.retain(|key, _| !TOKEN_KEYS.contains(&key.as_str()));
+        for keys in [TOKEN_KEYS, PASSWORD_KEYS] {
+            let is_one = path.len() == 3 && path[0] == "accounts" && keys.contains(&path[2].as_str());
+            if let Some(account) = is_one.then(|| table_mut(&mut from_file, &path[..2])).flatten() {
+                account.retain(|key, _| !keys.contains(&key.as_str()));
+            }
         }
     }
     if file.is_none() && !from_env.contains_key("accounts") {

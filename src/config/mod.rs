@@ -19,10 +19,10 @@ mod tests;
 
 pub use self::errors::{ConfigError, ConfigErrors};
 pub use self::layers::{DEFAULTS, EXAMPLE, Inputs};
-pub use self::secret::{TokenError, TokenSource, clean_token, read_token};
+pub use self::secret::{TokenError, TokenSource, clean_password, clean_token, read_secret, read_token};
 pub use self::types::{
-    Account, Config, Destination, Handle, Network, Platform, ReadMode, Route, Settings, Since, Sources, Supported,
-    Visibility,
+    Account, Config, Destination, FfmpegChoice, Handle, MediaWork, Network, Platform, ReadMode, Route, Settings, Since,
+    Sources,
 };
 
 pub use self::values::parse_duration;

@@ -1,9 +1,12 @@
 //! Routes: which accounts they join, and the settings of each destination.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
 
 use chrono_tz::Tz;
 use figment::value::Dict;
+use tombolo_text::Template;
 
 use super::CheckSchedule;
 use super::check::{ReadAccount, ReadRoute, belongs, check_name};
@@ -12,29 +15,44 @@ use super::reader::{Reader, Section};
 use super::spans::KeyPath;
 use super::suggest::closest;
 use super::types::{Destination, Route, Settings};
-use super::values::{self, Wrong};
+use super::values::{self, Choice, Upload, Wrong};
+use crate::transform::{Kind, Rules, Settings as Making};
 
-pub(super) const ROUTE_KEYS: [&str; 10] = [
-    "from",
-    "to",
-    "schedule",
-    "jitter",
-    "since",
-    "visibility",
-    "include_unlisted",
-    "hashtags",
-    "backfill_per_run",
-    "on",
-];
+/// What belongs to the route as a whole.
+const WHOLE_KEYS: [&str; 5] = ["from", "to", "schedule", "jitter", "on"];
 
 /// What `[routes.R.on.ACCOUNT]` may change.
-const SETTINGS_KEYS: [&str; 5] = [
+pub(super) const SETTINGS_KEYS: [&str; 24] = [
     "since",
     "visibility",
     "include_unlisted",
     "hashtags",
     "backfill_per_run",
+    "mode",
+    "overflow",
+    "template",
+    "captions",
+    "teaser",
+    "slideshow",
+    "upload",
+    "kinds",
+    "tags",
+    "without_tags",
+    "words",
+    "without_words",
+    "languages",
+    "min_duration",
+    "max_duration",
+    "sensitive",
+    "replies",
+    "min_age",
+    "require_alt",
 ];
+
+/// Every key of a route.
+pub(super) fn route_keys() -> Vec<&'static str> {
+    WHOLE_KEYS.into_iter().chain(SETTINGS_KEYS).collect()
+}
 
 const ROUTE_EXAMPLE: &str = "begin it with a line [routes.NAME], and write its settings below";
 const TO_EXAMPLE: &str = "[\"toots\"]";
@@ -66,7 +84,7 @@ fn route(
 ) -> ReadRoute {
     let section = Section::new(&["routes", &name], merged(&reader.layers.route_defaults, values));
     check_name(reader, &section.paths[0]);
-    let meant = reader.refuse_unknown(&section, &ROUTE_KEYS, belongs);
+    let meant = reader.refuse_unknown(&section, &route_keys(), belongs);
     reader.refuse_missing(
         &section,
         &[("from", "from = \"channel\""), ("to", "to = [\"toots\"]")],
@@ -107,7 +125,6 @@ fn route(
     let route = route();
     ReadRoute {
         name,
-        from,
         to: to.unwrap_or_default(),
         route,
     }
@@ -204,7 +221,7 @@ fn on(
             values: table.clone(),
         };
         reader.refuse_unknown(&overrides, &SETTINGS_KEYS, |key| {
-            let whole_route = ROUTE_KEYS.contains(&key);
+            let whole_route = WHOLE_KEYS.contains(&key);
             whole_route
                 .then(|| format!("`{key}` is the same for all destinations: make a route of its own for \"{account}\""))
         });
@@ -252,15 +269,137 @@ fn destination(
 
 fn settings(reader: &Reader<'_>, section: &Section, timezone: Tz) -> Option<Settings> {
     let since = reader.parsed(section, "since", |text| values::since(text, timezone));
-    let visibility = reader.parsed(section, "visibility", values::visibility);
-    let include_unlisted = reader.flag(section, "include_unlisted");
-    let hashtags = reader.count(section, "hashtags", 0..=100);
     let backfill_per_run = reader.count(section, "backfill_per_run", 1..=1000);
+    let rules = rules(reader, section);
+    let visibility = reader.parsed(section, "visibility", values::visibility);
+    let hashtags = reader.count(section, "hashtags", 0..=100);
+    let mode = reader.choice(section, "mode");
+    let overflow = reader.choice(section, "overflow");
+    let template = template(reader, section);
+    let captions = reader.choice(section, "captions");
+    let teaser = reader.duration(section, "teaser", ("0s", "1h")).map(seconds);
+    let slideshow = reader.duration(section, "slideshow", ("0s", "1m")).map(seconds);
+    let upload = reader.choice::<Upload>(section, "upload");
     Some(Settings {
         since: since?,
-        visibility: visibility?,
-        include_unlisted: include_unlisted?,
-        hashtags: hashtags?,
         backfill_per_run: backfill_per_run?,
+        making: Making {
+            rules: rules?,
+            visibility: visibility?,
+            hashtags: hashtags?,
+            mode: mode?,
+            overflow: overflow?,
+            template: template?,
+            captions: captions?,
+            teaser: teaser?,
+            slideshow: slideshow?,
+            import: upload? == Upload::Import,
+        },
     })
+}
+
+/// Whole seconds; none means that the setting is off.
+fn seconds(time: Duration) -> Option<u32> {
+    u32::try_from(time.as_secs()).ok().filter(|seconds| *seconds > 0)
+}
+
+fn rules(reader: &Reader<'_>, section: &Section) -> Option<Rules> {
+    let kinds = parsed_list(reader, section, "kinds", "[\"video\", \"photo\"]", Kind::parse);
+    let tags = parsed_list(reader, section, "tags", "[\"art\"]", tag);
+    let without_tags = parsed_list(reader, section, "without_tags", "[\"nocrosspost\"]", tag);
+    let words = parsed_list(reader, section, "words", "[\"concert\"]", word);
+    let without_words = parsed_list(reader, section, "without_words", "[\"draft\"]", word);
+    let languages = parsed_list(reader, section, "languages", "[\"en\"]", values::language);
+    let any = |time: Duration| Some(time).filter(|time| !time.is_zero());
+    let min_duration = reader.duration(section, "min_duration", ("0s", "7d")).map(any);
+    let max_duration = reader.duration(section, "max_duration", ("0s", "7d")).map(any);
+    if let (Some(Some(least)), Some(Some(most))) = (min_duration, max_duration)
+        && least > most
+    {
+        let wrong = Wrong::new(
+            "no video is as long as that: max_duration is less than min_duration",
+            "write a longer max_duration",
+        );
+        reader.wrong_value(&reader.path(section, "max_duration"), wrong);
+    }
+    let include_unlisted = reader.flag(section, "include_unlisted");
+    let sensitive = reader.choice(section, "sensitive");
+    let replies = reader.choice(section, "replies");
+    let min_age = reader.duration(section, "min_age", ("0s", "30d"));
+    let require_alt = reader.choice(section, "require_alt");
+    Some(Rules {
+        include_unlisted: include_unlisted?,
+        kinds: kinds?.into_iter().collect(),
+        tags: tags?,
+        without_tags: without_tags?,
+        words: words?,
+        without_words: without_words?,
+        languages: languages?,
+        min_duration: min_duration?,
+        max_duration: max_duration?,
+        sensitive: sensitive?,
+        replies: replies?,
+        min_age: min_age?,
+        require_alt: require_alt?,
+    })
+}
+
+/// A list whose entries have a meaning; every wrong one is told.
+fn parsed_list<T>(
+    reader: &Reader<'_>,
+    section: &Section,
+    key: &str,
+    example: &str,
+    parse: impl Fn(&str) -> Result<T, Wrong>,
+) -> Option<Vec<T>> {
+    let texts = reader.list(section, key, example)?;
+    let parsed: Vec<Option<T>> = texts
+        .into_iter()
+        .map(|(text, path)| parse(&text).map_err(|wrong| reader.wrong_value(&path, wrong)).ok())
+        .collect();
+    parsed.into_iter().collect()
+}
+
+fn tag(text: &str) -> Result<String, Wrong> {
+    let bare = text.trim().trim_start_matches('#');
+    if bare.is_empty() {
+        return Err(Wrong::new("the tag is empty", "write it without #: \"art\""));
+    }
+    Ok(bare.to_owned())
+}
+
+fn word(text: &str) -> Result<String, Wrong> {
+    if text.trim().is_empty() {
+        return Err(Wrong::new(
+            "the word is empty",
+            "write a word or a few: \"live concert\"",
+        ));
+    }
+    Ok(text.trim().to_owned())
+}
+
+/// The template, tried out: what is wrong with it is told now, not when the first post comes.
+fn template(reader: &Reader<'_>, section: &Section) -> Option<Option<Arc<Template>>> {
+    let (text, path) = reader.text(section, "template")?;
+    if text.trim().is_empty() {
+        return Some(None);
+    }
+    match Template::parse(&text) {
+        // Without it a copy couldn't be found again after a request without an answer.
+        Ok(template) if !template.shows_link() => {
+            let wrong = Wrong::new(
+                "the template doesn't show the link to the original, by which a copy is known",
+                "write {{ link }} into it",
+            );
+            reader.wrong_value(&path, wrong);
+            None
+        }
+        Ok(template) => Some(Some(Arc::new(template))),
+        Err(e) => {
+            let help = "variables: title, body, summary, link, tags, account, platform, kind, duration, published, \
+                        language; filters: fit, hashtags(max=5), truncate_graphemes(n), date(\"%d.%m.%Y\")";
+            reader.wrong_value(&path, Wrong::new(format!("the template can't be used: {e}"), help));
+            None
+        }
+    }
 }

@@ -73,7 +73,24 @@ pub fn read_token(source: &TokenSource) -> Result<SecretString, TokenError> {
     }
 }
 
+/// The secret that `source` holds, as it stands there.
+pub fn read_secret(source: &TokenSource) -> Result<SecretString, TokenError> {
+    match source {
+        TokenSource::Value(secret) => Ok(secret.clone()),
+        TokenSource::File(path) => read_secret_file(path).map(SecretString::from),
+        TokenSource::Command(_) => Err(TokenError::NotRun),
+    }
+}
+
 fn read_token_file(path: &Path) -> Result<SecretString, TokenError> {
+    let text = read_secret_file(path)?;
+    clean_token(&text).map_err(|problem| TokenError::Malformed {
+        origin: format!("the token file {}", path.display()),
+        problem,
+    })
+}
+
+fn read_secret_file(path: &Path) -> Result<String, TokenError> {
     let unreadable = |error| TokenError::Unreadable {
         path: path.to_owned(),
         error,
@@ -97,8 +114,7 @@ fn read_token_file(path: &Path) -> Result<SecretString, TokenError> {
     if bytes.len() as u64 > LARGEST_TOKEN_FILE {
         return Err(malformed("it is far too long for a token"));
     }
-    let text = std::str::from_utf8(&bytes).map_err(|_| malformed("it holds no text"))?;
-    clean_token(text).map_err(malformed)
+    String::from_utf8(bytes).map_err(|_| malformed("it holds no text"))
 }
 
 /// What a person, a file or a program gave as a token, without the white space around it.
@@ -122,6 +138,21 @@ pub fn clean_token(text: &str) -> Result<SecretString, &'static str> {
         return Err("the token has characters that no token has: was it copied whole?");
     }
     Ok(SecretString::from(token))
+}
+
+/// What a person, a file or a program gave as a password: one line, as it is.
+///
+/// The error says what is wrong without showing it.
+pub fn clean_password(text: &str) -> Result<SecretString, &'static str> {
+    let line = text.strip_suffix('\n').unwrap_or(text);
+    let line = line.strip_suffix('\r').unwrap_or(line);
+    if line.is_empty() {
+        return Err("the password is empty");
+    }
+    if line.contains(['\n', '\r', '\0']) {
+        return Err("the password has more than one line");
+    }
+    Ok(SecretString::from(line))
 }
 
 /// Permission bits of a regular file, where the system has such bits.

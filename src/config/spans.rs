@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 use figment::value::{Dict, Value};
 use toml_edit::{Document, Item, TableLike};
 
+use super::check::MEDIA_KEYS;
 use super::check::NETWORK_KEYS;
 use super::errors::{ConfigError, ConfigErrors, Snippet};
-use super::routes::ROUTE_KEYS;
+use super::routes::route_keys;
 use super::suggest::distance;
 
 /// A setting's place in the configuration: `["routes", "videos", "to", "0"]`.
@@ -172,7 +173,7 @@ impl Walk<'_> {
 
 /// Whether this is `accounts.NAME.token`.
 pub(super) fn is_token(path: &[String]) -> bool {
-    path.len() == 3 && path[0] == "accounts" && path[2] == "token"
+    path.len() == 3 && path[0] == "accounts" && matches!(path[2].as_str(), "token" | "password")
 }
 
 fn is_secret(path: &[String], item: &Item) -> bool {
@@ -277,9 +278,11 @@ fn may_be_shown(before: &str, line: &str) -> bool {
     };
     let plain = !key.is_empty() && key.chars().all(|c| c.is_alphanumeric() || "[_-. ".contains(c));
     let last = key.rsplit('.').next().unwrap_or(key).trim();
+    let route_keys = route_keys();
     let settings = HARMLESS_IN_ACCOUNT
         .iter()
-        .chain(&ROUTE_KEYS)
+        .chain(&route_keys)
+        .chain(&MEDIA_KEYS)
         .chain(&NETWORK_KEYS)
         .chain(&["timezone", "data_dir"]);
     let starts_itself = plain && (key.starts_with('[') || settings.into_iter().any(|known| *known == last));

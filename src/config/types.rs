@@ -12,6 +12,7 @@ use serde::Serialize;
 use url::Url;
 
 use super::secret::TokenSource;
+use crate::transform::Settings as Making;
 
 /// Everything that is configured. Names in routes are names of accounts; that was checked.
 #[derive(Clone, Debug)]
@@ -26,6 +27,30 @@ pub struct Config {
     pub routes: BTreeMap<String, Route>,
     /// What may be reached.
     pub network: Network,
+    /// How media are worked on.
+    pub media: MediaWork,
+}
+
+/// How media are worked on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MediaWork {
+    /// Which ffmpeg.
+    pub ffmpeg: FfmpegChoice,
+    /// Most bytes of working files at a time.
+    pub space: u64,
+    /// Longest time of one encode.
+    pub encode_time: Duration,
+}
+
+/// Which ffmpeg is used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FfmpegChoice {
+    /// The one on the PATH, if there is one.
+    Auto,
+    /// None.
+    Off,
+    /// This one; ffprobe beside it.
+    At(PathBuf),
 }
 
 /// A login on one instance of one platform, or, for reading only, just its public side.
@@ -41,8 +66,12 @@ pub struct Account {
     pub handle: Handle,
     /// How its posts are read.
     pub read: ReadMode,
-    /// Where its token comes from. Present for every destination of a route.
+    /// Where its token comes from.
     pub token: Option<TokenSource>,
+    /// The name to sign in with, where that is done with a password.
+    pub username: Option<String>,
+    /// Where the password comes from.
+    pub password: Option<TokenSource>,
     /// How long an unanswered request may still take effect.
     pub settle: Duration,
 }
@@ -72,18 +101,14 @@ pub struct Destination {
 }
 
 /// What can differ between the destinations of a route.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// Which posts go there.
     pub since: Since,
-    /// Of the copies.
-    pub visibility: Visibility,
-    /// Whether posts that are unlisted at the source go too.
-    pub include_unlisted: bool,
-    /// At most so many hashtags are written under a copy.
-    pub hashtags: usize,
     /// At most so many old posts are published per run. At least 1.
     pub backfill_per_run: usize,
+    /// Rules, and how copies are made.
+    pub making: Making,
 }
 
 /// What may be reached over the network beyond public https.
@@ -143,6 +168,8 @@ pub enum ReadMode {
     Outbox,
     /// By the platform's own API.
     Api,
+    /// By the feed: RSS or Atom.
+    Rss,
 }
 
 /// Which posts are carried.
@@ -154,26 +181,6 @@ pub enum Since {
     Beginning,
     /// Those published at this instant or later, and those that become public after first contact.
     At(DateTime<Utc>),
-}
-
-/// Who sees a copy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Visibility {
-    /// Everybody, also in public timelines.
-    Public,
-    /// Everybody, but not in public timelines.
-    Unlisted,
-    /// Followers.
-    Private,
-}
-
-/// Which platforms this version can read from and publish to.
-#[derive(Clone, Debug)]
-pub struct Supported {
-    /// Read from.
-    pub sources: Vec<Platform>,
-    /// Published to.
-    pub destinations: Vec<Platform>,
 }
 
 /// Where the configuration came from.

@@ -9,7 +9,10 @@ use ipnet::IpNet;
 use url::Url;
 
 use super::suggest::closest;
-use super::types::{Handle, Platform, ReadMode, Since, Visibility};
+use tombolo_model::Visibility;
+
+use super::types::{Handle, Platform, ReadMode, Since};
+use crate::transform::{Captions, Kind, Mode, Overflow, Replies, RequireAlt, Sensitive};
 
 /// What is wrong with a value, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,8 +60,12 @@ impl Choice for Platform {
 }
 
 impl Choice for ReadMode {
-    const WORDS: &'static [(&'static str, Self)] =
-        &[("auto", Self::Auto), ("outbox", Self::Outbox), ("api", Self::Api)];
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("auto", Self::Auto),
+        ("outbox", Self::Outbox),
+        ("api", Self::Api),
+        ("rss", Self::Rss),
+    ];
     const KIND: &'static str = "a way to read";
 }
 
@@ -69,6 +76,101 @@ impl Choice for Visibility {
         ("private", Self::Private),
     ];
     const KIND: &'static str = "a visibility";
+}
+
+impl Choice for Mode {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("copy", Self::Copy), ("link", Self::Link), ("boost", Self::Boost)];
+    const KIND: &'static str = "a mode";
+}
+
+impl Choice for Overflow {
+    const WORDS: &'static [(&'static str, Self)] = &[("cut", Self::Cut), ("thread", Self::Thread)];
+    const KIND: &'static str = "something to do with text that is too long";
+}
+
+impl Choice for Captions {
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("none", Self::None),
+        ("burn-in", Self::BurnIn),
+        ("description", Self::Description),
+    ];
+    const KIND: &'static str = "something to do with subtitles";
+}
+
+impl Choice for Sensitive {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("carry", Self::Carry), ("skip", Self::Skip), ("only", Self::Only)];
+    const KIND: &'static str = "something to do with sensitive posts";
+}
+
+impl Choice for Replies {
+    const WORDS: &'static [(&'static str, Self)] = &[("own", Self::Own), ("none", Self::None)];
+    const KIND: &'static str = "something to do with answers";
+}
+
+impl Choice for RequireAlt {
+    const WORDS: &'static [(&'static str, Self)] = &[("off", Self::Off), ("warn", Self::Warn), ("hold", Self::Hold)];
+    const KIND: &'static str = "something to do with photos without alternative text";
+}
+
+impl Choice for Kind {
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("video", Self::Video),
+        ("photo", Self::Photo),
+        ("animation", Self::Animation),
+        ("audio", Self::Audio),
+        ("poll", Self::Poll),
+        ("text", Self::Text),
+        ("live", Self::Live),
+    ];
+    const KIND: &'static str = "a kind of post";
+}
+
+/// Whether a video is sent, or fetched by its new instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Upload {
+    File,
+    Import,
+}
+
+impl Choice for Upload {
+    const WORDS: &'static [(&'static str, Self)] = &[("file", Self::File), ("import", Self::Import)];
+    const KIND: &'static str = "a way to upload";
+}
+
+/// A number of bytes as people write it: `500MB`, `8GiB`.
+pub(super) fn bytes(text: &str) -> Result<u64, Wrong> {
+    let help = "write a number with its unit: \"500MB\", \"8GiB\"";
+    let wrong = || Wrong::new(format!("{text:?} is not a size"), help);
+    let compact: String = text.chars().filter(|c| !c.is_whitespace()).collect();
+    let digits = compact.find(|c: char| !c.is_ascii_digit()).unwrap_or(compact.len());
+    let number: u64 = compact[..digits].parse().map_err(|_| wrong())?;
+    let unit: u64 = match compact[digits..].to_ascii_lowercase().as_str() {
+        "mb" => 1_000_000,
+        "mib" | "m" => 1 << 20,
+        "gb" => 1_000_000_000,
+        "gib" | "g" => 1 << 30,
+        "tb" => 1_000_000_000_000,
+        "tib" | "t" => 1 << 40,
+        _ => return Err(wrong()),
+    };
+    number
+        .checked_mul(unit)
+        .filter(|bytes| *bytes >= 1 << 20)
+        .ok_or_else(wrong)
+}
+
+/// A language tag as far as rules need it: its first part has two or three letters.
+pub(super) fn language(text: &str) -> Result<String, Wrong> {
+    let primary = text.split(['-', '_']).next().unwrap_or_default();
+    if matches!(primary.len(), 2 | 3) && primary.chars().all(|c| c.is_ascii_alphabetic()) {
+        return Ok(text.to_ascii_lowercase());
+    }
+    Err(Wrong::new(
+        format!("{text:?} is not a language tag"),
+        "write the short form: \"en\", \"de\", \"pt-BR\"",
+    ))
 }
 
 /// `direct` gets its own sentence: it is a visibility, only none for copies.

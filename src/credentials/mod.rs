@@ -1,5 +1,9 @@
 //! Tokens: read where the configuration says they are, never shown.
 
+mod keeper;
+
+pub(crate) use keeper::Keeper;
+
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -7,7 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use tokio::process::Command;
 
-use crate::config::{TokenSource, clean_token, read_token};
+use crate::config::{TokenSource, clean_token, read_secret, read_token};
 
 /// How long a command may take to say a token: a person may have to unlock something.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(60);
@@ -43,9 +47,24 @@ pub(crate) fn print_of(token: &SecretString) -> String {
     digest[..6].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// Reads a secret as it stands there, whatever it is.
+async fn secret_text(source: &TokenSource, name: &str) -> Result<SecretString, String> {
+    match source {
+        TokenSource::Command(argv) => said_by(argv, name).await.map(SecretString::from),
+        other => read_secret(other).map_err(|e| e.to_string()),
+    }
+}
+
 async fn by_command(argv: &[String]) -> Result<SecretString, String> {
+    let text = said_by(argv, "token_command").await?;
+    let program = argv.first().map(String::as_str).unwrap_or_default();
+    clean_token(&text).map_err(|why| format!("token_command ({program}): {why}"))
+}
+
+/// What a command prints.
+async fn said_by(argv: &[String], name: &str) -> Result<String, String> {
     let Some((program, arguments)) = argv.split_first() else {
-        return Err("token_command is empty".into());
+        return Err(format!("{name} is empty"));
     };
     let environment = PASSED_ON
         .iter()
@@ -63,17 +82,15 @@ async fn by_command(argv: &[String]) -> Result<SecretString, String> {
         .await
         .map_err(|_| {
             format!(
-                "token_command ({program}) took longer than {} seconds",
+                "{name} ({program}) took longer than {} seconds",
                 COMMAND_TIMEOUT.as_secs()
             )
         })?
-        .map_err(|e| format!("token_command ({program}) could not be started: {e}"))?;
+        .map_err(|e| format!("{name} ({program}) could not be started: {e}"))?;
     if !output.status.success() {
-        return Err(format!("token_command ({program}) failed: {}", output.status));
+        return Err(format!("{name} ({program}) failed: {}", output.status));
     }
-    let text = String::from_utf8(output.stdout)
-        .map_err(|_| format!("token_command ({program}) printed something that is no text"))?;
-    clean_token(&text).map_err(|why| format!("token_command ({program}): {why}"))
+    String::from_utf8(output.stdout).map_err(|_| format!("{name} ({program}) printed something that is no text"))
 }
 
 #[cfg(test)]

@@ -53,6 +53,9 @@ pub enum Stage {
     Held {
         /// What for.
         reason: String,
+        /// When it is looked at again by itself, where the creator may have done it by then.
+        #[serde(default)]
+        look_again: Option<DateTime<Utc>>,
     },
     /// Not now.
     Waiting(Waiting),
@@ -68,6 +71,9 @@ pub struct Skip {
     /// Whether it is looked at again when the source lists it again: it wasn't public, or it was gone.
     #[serde(default)]
     pub until_listed: bool,
+    /// Which rules left it out, by their fingerprint: where others hold, it may be asked for again.
+    #[serde(default)]
+    pub rules: Option<String>,
 }
 
 /// Why something waits.
@@ -91,12 +97,18 @@ pub struct Part {
     pub key: IdempotencyKey,
     /// When the key was made.
     pub key_made: DateTime<Utc>,
-    /// Which rung of its media is tried, counted from the best.
+    /// Which rung of each of its media is tried, counted from the best.
     #[serde(default)]
-    pub rung: usize,
-    /// Why it isn't a better one.
+    pub rungs: Vec<usize>,
+    /// Why they aren't better ones.
     #[serde(default)]
-    pub rung_reason: Option<String>,
+    pub rung_reasons: Vec<String>,
+    /// What the creator should know of it besides.
+    #[serde(default)]
+    pub notes: Vec<String>,
+    /// What it boosts, by its id at the destination, once that was found.
+    #[serde(default)]
+    pub boost: Option<String>,
     /// How its copy is known.
     pub marker: Marker,
     /// When the first request left that may have made a copy.
@@ -129,6 +141,14 @@ pub enum PartState {
     Publishing(Publishing),
     /// A request left, and nobody knows what became of it.
     Unknown(Unresolved),
+    /// It exists, and the destination still works on it.
+    Settling {
+        /// The copy.
+        copy: Copy,
+        /// At what the destination works, and when it is asked again.
+        #[serde(flatten)]
+        waiting: Waiting,
+    },
     /// It exists.
     Published {
         /// The copy.
@@ -210,7 +230,7 @@ impl Part {
     /// Its state's name.
     pub fn state_name(&self) -> StateName {
         match &self.state {
-            PartState::Waiting { .. } => StateName::Waiting,
+            PartState::Waiting { .. } | PartState::Settling { .. } => StateName::Waiting,
             PartState::Publishing(_) => StateName::Publishing,
             PartState::Unknown(_) => StateName::Unknown,
             PartState::Published { .. } => StateName::Published,
@@ -224,7 +244,30 @@ impl Part {
             PartState::Waiting { progress, .. } => progress.clone(),
             PartState::Publishing(publishing) => publishing.progress.clone(),
             PartState::Unknown(unresolved) => unresolved.progress.clone(),
-            PartState::Published { .. } | PartState::Failed { .. } => PublishProgress::default(),
+            PartState::Settling { .. } | PartState::Published { .. } | PartState::Failed { .. } => {
+                PublishProgress::default()
+            }
+        }
+    }
+
+    /// What is worth knowing of its copy.
+    fn notes_of_copy(&self) -> Vec<String> {
+        let PartState::Published { copy, more, .. } = &self.state else {
+            return Vec::new();
+        };
+        let mut notes: Vec<String> = self.notes.iter().chain(&self.rung_reasons).cloned().collect();
+        notes.extend(copy.differences.iter().map(ToString::to_string));
+        if !more.is_empty() {
+            notes.push(format!("{} more copies of it were found", more.len()));
+        }
+        notes
+    }
+
+    /// The copy that exists of it.
+    pub fn copy(&self) -> Option<&Copy> {
+        match &self.state {
+            PartState::Published { copy, .. } | PartState::Settling { copy, .. } => Some(copy),
+            _ => None,
         }
     }
 
@@ -282,25 +325,31 @@ impl Delivery {
         match &self.stage {
             Stage::Seen => None,
             Stage::Skipped(skip) => Some(skip.reason.clone()),
-            Stage::Held { reason } => Some(reason.clone()),
+            Stage::Held { reason, .. } => Some(reason.clone()),
             Stage::Waiting(waiting) => Some(waiting.reason.clone()),
             Stage::InParts => {
                 let state = self.state();
-                let part = self.parts.iter().find(|part| part.state_name() == state)?;
-                match &part.state {
-                    PartState::Waiting { waiting, .. } => Some(waiting.reason.clone()),
-                    PartState::Publishing(_) => Some("interrupted while publishing".into()),
-                    PartState::Unknown(unresolved) => Some(unresolved.reason.clone()),
-                    PartState::Failed { reason } => Some(reason.clone()),
-                    PartState::Published { copy, more, .. } => {
-                        let mut notes: Vec<String> = part.rung_reason.iter().cloned().collect();
-                        notes.extend(copy.differences.iter().map(ToString::to_string));
-                        if !more.is_empty() {
-                            notes.push(format!("{} more copies of it were found", more.len()));
+                if state == StateName::Published {
+                    let mut notes: Vec<String> = Vec::new();
+                    for note in self.parts.iter().flat_map(Part::notes_of_copy) {
+                        if !notes.contains(&note) {
+                            notes.push(note);
                         }
-                        (!notes.is_empty()).then(|| notes.join("; "))
                     }
+                    return (!notes.is_empty()).then(|| notes.join("; "));
                 }
+                let place = self.parts.iter().position(|part| part.state_name() == state)?;
+                let reason = match &self.parts[place].state {
+                    PartState::Waiting { waiting, .. } | PartState::Settling { waiting, .. } => waiting.reason.clone(),
+                    PartState::Publishing(_) => "interrupted while publishing".into(),
+                    PartState::Unknown(unresolved) => unresolved.reason.clone(),
+                    PartState::Failed { reason } => reason.clone(),
+                    PartState::Published { .. } => return None,
+                };
+                Some(match self.parts.len() {
+                    1 => reason,
+                    all => format!("part {} of {all}: {reason}", place + 1),
+                })
             }
         }
     }
@@ -309,6 +358,7 @@ impl Delivery {
     pub fn copies(&self) -> impl Iterator<Item = &Copy> {
         self.parts.iter().flat_map(|part| match &part.state {
             PartState::Published { copy, more, .. } => std::iter::once(copy).chain(more).collect::<Vec<_>>(),
+            PartState::Settling { copy, .. } => vec![copy],
             _ => Vec::new(),
         })
     }
@@ -321,7 +371,7 @@ impl Delivery {
     /// How often it was put off in a row.
     pub fn times_put_off(&self) -> u32 {
         let of_part = |part: &Part| match &part.state {
-            PartState::Waiting { waiting, .. } => waiting.times,
+            PartState::Waiting { waiting, .. } | PartState::Settling { waiting, .. } => waiting.times,
             _ => 0,
         };
         match &self.stage {
@@ -332,10 +382,13 @@ impl Delivery {
 
     /// Whether nothing more is to be done for it by itself.
     pub fn is_settled(&self) -> bool {
-        matches!(
-            self.state(),
-            StateName::Skipped | StateName::Held | StateName::Published | StateName::Failed
-        )
+        match &self.stage {
+            Stage::Held { look_again, .. } => look_again.is_none(),
+            _ => matches!(
+                self.state(),
+                StateName::Skipped | StateName::Published | StateName::Failed
+            ),
+        }
     }
 
     /// When something can next be done for it; `None` when it is settled.
@@ -344,14 +397,16 @@ impl Delivery {
             return None;
         }
         let part_due = |part: &Part| match &part.state {
-            PartState::Waiting { waiting, .. } => Some(waiting.not_before),
+            PartState::Waiting { waiting, .. } | PartState::Settling { waiting, .. } => Some(waiting.not_before),
             PartState::Publishing(_) => Some(DateTime::UNIX_EPOCH),
             PartState::Unknown(unresolved) => Some(unresolved.next_look),
             PartState::Published { .. } | PartState::Failed { .. } => None,
         };
         match &self.stage {
             Stage::Waiting(waiting) => Some(waiting.not_before),
-            Stage::InParts => self.parts.iter().filter_map(part_due).min(),
+            Stage::Held { look_again, .. } => *look_again,
+            // One after the other: the first that isn't done tells.
+            Stage::InParts => self.parts.iter().find_map(part_due),
             _ => Some(DateTime::UNIX_EPOCH),
         }
     }

@@ -41,6 +41,8 @@ pub(crate) struct Target {
     pub(crate) route: String,
     pub(crate) id: DestinationId,
     pub(crate) since: Since,
+    /// Fingerprint of the rules by which posts go there.
+    pub(crate) rules: String,
 }
 
 /// Deliveries that only this run looks at: posts of the baseline that `--since` opens, and posts that weren't public and
@@ -104,6 +106,7 @@ pub(crate) async fn read(
             source,
             id: &id,
             to: &target.id,
+            rules: &target.rules,
             now,
         };
         let first = unmet.contains(&target.id);
@@ -218,6 +221,7 @@ struct Desk<'a> {
     source: &'a dyn Source,
     id: &'a SourceId,
     to: &'a DestinationId,
+    rules: &'a str,
     now: DateTime<Utc>,
 }
 
@@ -331,8 +335,15 @@ impl Desk<'_> {
         let mut opened = Opened::new();
         for sighting in sightings {
             let key = self.key(sighting);
-            let baselined = first_contact || self.ledger.in_baseline(self.id, &key)?;
-            if !baselined || self.ledger.delivery(&key)?.is_some() || self.is_copy(sighting)? {
+            let open = match self.ledger.delivery(&key)? {
+                // What other rules have left out is asked for again.
+                Some(delivery) => matches!(
+                    &delivery.stage,
+                    Stage::Skipped(skip) if skip.rules.as_deref().is_some_and(|rules| rules != self.rules)
+                ),
+                None => first_contact || self.ledger.in_baseline(self.id, &key)?,
+            };
+            if !open || self.is_copy(sighting)? {
                 continue;
             }
             let sighting = self.dated(since, sighting).await?;

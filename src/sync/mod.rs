@@ -4,11 +4,17 @@
 //! have happened (design, "A delivery's states").
 
 mod deliver;
+mod echo;
 mod files;
+mod inspect;
 mod listing;
 mod pass;
+mod prepare;
+mod preview;
+mod publish;
 mod reconcile;
 mod report;
+mod workshop;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -26,6 +32,8 @@ use crate::transform::Settings;
 
 pub use listing::Memory;
 pub use report::{CopyRef, Counts, Line, Observer, Summary, Trouble, TroubleKind};
+pub use workshop::Workshop;
+pub(crate) use workshop::find_ffmpeg;
 
 /// Everything a run works with.
 pub struct Engine {
@@ -33,6 +41,8 @@ pub struct Engine {
     pub ledger: Ledger,
     /// The client, for files.
     pub net: Net,
+    /// Where files are worked on.
+    pub workshop: Workshop,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Randomness.
@@ -71,6 +81,10 @@ pub struct Route {
     pub name: String,
     /// The source account's name.
     pub from: String,
+    /// Whose posts they are, for people: name and host.
+    pub author: String,
+    /// What its instance runs.
+    pub platform: Platform,
     /// Where its posts go.
     pub to: Vec<Leg>,
 }

@@ -4,12 +4,12 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use tombolo_model::{DeliveryKey, DestinationError, DestinationId, Origin, SourceError, SourceId};
+use tombolo_model::{DeliveryKey, DestinationError, DestinationId, Origin, Platform, SourceError, SourceId};
 use url::Url;
 
 use super::listing::{self, Target};
 use super::{Engine, Line, Observer, Receiver, Route, RunOptions, Summary, SyncError, Trouble, TroubleKind};
-use crate::assemble::SCOPES;
+use crate::assemble::scopes;
 use crate::ledger::{Delivery, StateName};
 
 /// How long an account's identity is believed without asking. It is asked anyway before anything is published.
@@ -73,6 +73,8 @@ pub(super) struct Run<'a> {
     ids: HashMap<String, DestinationId>,
     standing: HashMap<DestinationId, Standing>,
     pub(super) sources: HashMap<String, SourceId>,
+    /// Destinations that had something unresolved when the run began.
+    doubtful: Vec<DestinationId>,
     /// What this run has begun to publish, and of that what is old.
     begun: (HashSet<DeliveryKey>, HashSet<DeliveryKey>),
 }
@@ -94,6 +96,7 @@ impl<'a> Run<'a> {
             ids: HashMap::new(),
             standing: HashMap::new(),
             sources: HashMap::new(),
+            doubtful: Vec::new(),
             begun: (HashSet::new(), HashSet::new()),
         }
     }
@@ -101,6 +104,13 @@ impl<'a> Run<'a> {
     /// Makes the pass.
     pub(super) async fn finish(mut self) -> Result<Summary, SyncError> {
         self.meet_destinations().await?;
+        let unresolved = self
+            .engine
+            .ledger
+            .all_deliveries()?
+            .into_iter()
+            .filter(Delivery::is_unresolved);
+        self.doubtful = unresolved.map(|delivery| delivery.key.to).collect();
         let opened = self.read_sources().await?;
         let candidates = self.candidates(&opened)?;
         self.work(candidates).await?;
@@ -178,7 +188,7 @@ impl<'a> Run<'a> {
                 Ok(None)
             }
             Err(e) => {
-                let (kind, message) = destination_trouble(name, &receiver.instance, &e);
+                let (kind, message) = destination_trouble(name, receiver.platform, &receiver.instance, &e);
                 self.trouble(name, kind, message);
                 Ok(None)
             }
@@ -206,6 +216,7 @@ impl<'a> Run<'a> {
                         route: route.name.clone(),
                         id,
                         since: leg.since,
+                        rules: leg.settings.rules.fingerprint(),
                     })
                 })
                 .collect();
@@ -393,6 +404,19 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// The destinations at the instance that an account is read from: what they receive may turn up among its posts.
+    pub(super) fn own_destinations(&self, account: &str) -> Vec<DestinationId> {
+        let Some(source) = self.sources.get(account) else {
+            return Vec::new();
+        };
+        let origin = source.0.origin();
+        let mut ids: Vec<DestinationId> = self.ids.values().chain(&self.doubtful).cloned().collect();
+        ids.retain(|id| id.origin == origin);
+        ids.sort_by_key(ToString::to_string);
+        ids.dedup();
+        ids
+    }
+
     pub(super) fn line(&self, candidate: &Candidate) -> Line {
         let route = &self.routes[candidate.route];
         Line::of(
@@ -487,8 +511,9 @@ impl<'a> Run<'a> {
                     break;
                 }
                 Advance::AuthLost(reason) => {
+                    let scopes = scopes(to.platform);
                     let message = format!(
-                        "account {name:?} needs a new sign-in: {reason}. Give it a working token, with {SCOPES} (and \
+                        "account {name:?} needs a new sign-in: {reason}. Give it a working token, with {scopes} (and \
                          restart tombolo run); its deliveries keep their states until then"
                     );
                     self.trouble(&name, TroubleKind::SignInNeeded, message);
@@ -522,13 +547,19 @@ fn destination_id(receiver: &Receiver, account: String) -> DestinationId {
     }
 }
 
-fn destination_trouble(name: &str, instance: &Url, error: &DestinationError) -> (TroubleKind, String) {
+fn destination_trouble(
+    name: &str,
+    platform: Platform,
+    instance: &Url,
+    error: &DestinationError,
+) -> (TroubleKind, String) {
     match error {
         DestinationError::AuthLost(why) => (
             TroubleKind::SignInNeeded,
             format!(
-                "account {name:?} needs a new sign-in at {}: {why}. Give it a working token, with {SCOPES}",
-                Origin::of(instance)
+                "account {name:?} needs a new sign-in at {}: {why}. Give it a working token, with {}",
+                Origin::of(instance),
+                scopes(platform)
             ),
         ),
         DestinationError::Transient(why) => (

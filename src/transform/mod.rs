@@ -1,6 +1,11 @@
-//! The transformer: a post, facts about its media and a destination's limits become a plan. Pure: no clock, no network,
-//! no platform's name.
+//! The transformer: a post, facts about its media, rules and a destination's limits become a plan. Pure: no clock, no
+//! network, no platform's name.
 
+pub mod ladder;
 pub mod plan;
+pub mod rules;
+pub mod words;
 
-pub use plan::{Facts, MediaPlan, PartPlan, Plan, Rung, Settings, plan};
+pub use ladder::{Facts, FileFacts, MediaPlan, Rung};
+pub use plan::{Captions, FormPlan, Mode, Overflow, PartPlan, Plan, Settings, VideoPlan, plan};
+pub use rules::{Kind, Replies, RequireAlt, Rules, Sensitive, Verdict};

@@ -1,36 +1,101 @@
-//! What becomes of one post at one destination: the parts, and for each medium the rungs to try, the best first.
+//! What becomes of one post at one destination: the parts, in order.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use tombolo_model::{
-    Limits, Marker, Markup, Media, MediaKind, MediaLimits, Packaging, Post, PostKind, Rendition, Visibility,
-};
-use url::Url;
+use chrono::{DateTime, TimeDelta, Timelike, Utc};
+use tombolo_model::{Caption, Concept, Limits, Marker, Media, MediaKind, Mix, Post, VideoRules, Visibility};
+use tombolo_text::{self as text, Fitted, StatusText, Template};
 
-use tombolo_text::{self as text, Fitted, StatusText};
+use super::ladder::{Facts, MediaPlan, Rung, climb, slideshow};
+use super::rules::Rules;
+use super::words::{Words, words};
 
-/// What a multipart request has besides the file: field names, boundaries, headers, alternative text.
-pub const MULTIPART_FRAME: u64 = 8 * 1024;
 /// How many letters and digits a copy's beginning is recognised by: the whole of any title, so that one episode of a series
 /// isn't taken for another that links to it.
 const OPENING: usize = 150;
+/// Most statuses that one post may become.
+const MOST_PARTS: usize = 25;
+/// Longest language tag of a video (contract peertube §7.1).
+const LANGUAGE_TAG: usize = 10;
+/// How much of a post's beginning names its further parts.
+const SHORT_NAME: usize = 60;
 
 /// What a route says about one destination.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Settings {
+    /// Which posts are carried.
+    pub rules: Rules,
     /// Visibility of the copies.
     pub visibility: Visibility,
-    /// Whether unlisted posts are carried too.
-    pub include_unlisted: bool,
     /// Most hashtags of one copy.
     pub hashtags: usize,
+    /// What a copy is.
+    pub mode: Mode,
+    /// What becomes of text that is too long.
+    pub overflow: Overflow,
+    /// How the text is put together; `None`: title, text, link, hashtags.
+    pub template: Option<Arc<Template>>,
+    /// What becomes of subtitles.
+    pub captions: Captions,
+    /// How many seconds of a video go where the whole one can't.
+    pub teaser: Option<u32>,
+    /// How many seconds each picture is shown where only videos can go.
+    pub slideshow: Option<u32>,
+    /// Whether an instance that can is to fetch videos by itself.
+    pub import: bool,
 }
 
-/// What planning needs and the source didn't say.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Facts {
-    /// Sizes of files in bytes.
-    pub sizes: BTreeMap<Url, u64>,
+impl Default for Settings {
+    /// Everything public, as a copy.
+    fn default() -> Self {
+        Self {
+            rules: Rules::default(),
+            visibility: Visibility::Public,
+            hashtags: 10,
+            mode: Mode::Copy,
+            overflow: Overflow::Cut,
+            template: None,
+            captions: Captions::None,
+            teaser: None,
+            slideshow: None,
+            import: false,
+        }
+    }
+}
+
+/// What a copy is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// Text and media.
+    #[default]
+    Copy,
+    /// Text and link, without media.
+    Link,
+    /// A boost of the original; where the instance doesn't know that, text and link.
+    Boost,
+}
+
+/// What becomes of text that is too long.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Overflow {
+    /// It is cut; the link leads to the rest.
+    #[default]
+    Cut,
+    /// It goes on in further statuses.
+    Thread,
+}
+
+/// What becomes of subtitles where a copy can't carry them as a file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Captions {
+    /// Nothing.
+    #[default]
+    None,
+    /// They are drawn into the pictures.
+    BurnIn,
+    /// Their words go into the alternative text.
+    Description,
 }
 
 /// The decision for one post and one destination.
@@ -42,10 +107,10 @@ pub enum Plan {
     Parts(Vec<PartPlan>),
 }
 
-/// What becomes one status.
+/// What becomes one status or one video.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PartPlan {
-    /// The text, fitted.
+    /// The text, fitted; of a video its description.
     pub text: Fitted,
     /// Whether media are covered.
     pub sensitive: bool,
@@ -53,95 +118,63 @@ pub struct PartPlan {
     pub language: Option<String>,
     /// Visibility of the copy.
     pub visibility: Visibility,
-    /// The medium, if there is one.
-    pub media: Option<MediaPlan>,
+    /// The media, in order.
+    pub media: Vec<MediaPlan>,
     /// How the copy is known.
     pub marker: Marker,
+    /// What it becomes.
+    pub form: FormPlan,
 }
 
-/// One medium, and the forms in which it may go.
+/// What a part becomes.
 #[derive(Clone, Debug, PartialEq)]
-pub struct MediaPlan {
-    /// Alternative text.
-    pub alt: String,
-    /// A still picture of it.
-    pub thumbnail: Option<Url>,
-    /// The forms to try, the best first; the last one always works.
-    pub rungs: Vec<Rung>,
-    /// Why the best forms aren't among them.
-    pub passed_over: Vec<String>,
+pub enum FormPlan {
+    /// A status.
+    Status {
+        /// Whether it continues the part before it.
+        continues: bool,
+    },
+    /// A boost of the original where the instance knows that, else a status.
+    Boost {
+        /// Id of the original.
+        uri: String,
+    },
+    /// A video.
+    Video(Box<VideoPlan>),
 }
 
-/// One form of a medium.
+/// What a video has besides its description.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Rung {
-    /// A file of the source, as it is.
-    AsItIs(Box<Rendition>),
-    /// Its still picture, beside the link.
-    Thumbnail(Url),
-    /// Only the link.
-    LinkOnly,
+pub struct VideoPlan {
+    /// Title.
+    pub title: String,
+    /// Tags without `#`.
+    pub tags: Vec<String>,
+    /// By the source's own numbering.
+    pub category: Option<Concept>,
+    /// By the source's own numbering.
+    pub licence: Option<Concept>,
+    /// When it was first published; its milliseconds are the copy's own.
+    pub originally_published: Option<DateTime<Utc>>,
+    /// Whether viewers may download it.
+    pub downloads_allowed: bool,
+    /// Subtitles, sent as files.
+    pub captions: Vec<Caption>,
 }
 
-impl Rung {
-    /// What it is, in a few words.
-    pub fn describe(&self) -> String {
-        match self {
-            Self::AsItIs(rendition) => format!("video {}", describe(rendition)),
-            Self::Thumbnail(_) => "thumbnail and link".into(),
-            Self::LinkOnly => "link only".into(),
-        }
-    }
-}
-
-/// Decides. `link` to the original is always in the text, so that the copy can be recognised.
+/// Decides. The link to the original is always in the text, so that the copy can be recognised.
 pub fn plan(post: &Post, facts: &Facts, limits: &Limits, settings: &Settings) -> Plan {
-    match post.visibility {
-        Visibility::Private => return Plan::Skip("it is not public".into()),
-        Visibility::Unlisted if !settings.include_unlisted => {
-            return Plan::Skip(
-                "it is unlisted, and the route carries public posts only (include_unlisted = false)".into(),
-            );
-        }
-        Visibility::Public | Visibility::Unlisted => {}
+    let planner = Planner {
+        post,
+        facts,
+        limits,
+        settings,
+        words: words(post),
+    };
+    match &limits.video {
+        Some(rules) => planner.videos(rules),
+        None => planner.statuses(),
     }
-    let body = match &post.body {
-        Markup::Markdown(source) => text::markdown_to_plain(source),
-        Markup::Plain(plain) | Markup::Html(plain) => plain.clone(),
-    };
-    let status = StatusText {
-        hashtags: text::hashtags(&post.tags, "", settings.hashtags),
-        warning: post.content_warning.clone(),
-        title: post.title.clone(),
-        body,
-        link: post.link.as_str(),
-    };
-    let fitted = match text::compose(&status, &limits.text) {
-        Ok(fitted) => fitted,
-        Err(e) => return Plan::Skip(e.to_string()),
-    };
-    let mut links: BTreeSet<String> = post
-        .aliases
-        .iter()
-        .filter(|alias| alias.starts_with("http"))
-        .cloned()
-        .collect();
-    // As it stands in the text.
-    links.insert(text::neutralise_mentions(post.link.as_str()));
-    let marker = Marker {
-        links,
-        opening: opening(&fitted.text),
-        ..Marker::default()
-    };
-    Plan::Parts(vec![PartPlan {
-        sensitive: post.sensitive,
-        language: post.language.as_deref().and_then(text::language),
-        // A copy is never more visible than its original.
-        visibility: settings.visibility.max(post.visibility),
-        media: post.media.first().map(|media| plan_media(post, media, facts, limits)),
-        marker,
-        text: fitted,
-    }])
 }
 
 /// The first letters and digits of a text: what is left of it in any server's rendering.
@@ -153,124 +186,310 @@ pub fn opening(text: &str) -> String {
         .collect()
 }
 
-fn plan_media(post: &Post, media: &Media, facts: &Facts, limits: &Limits) -> MediaPlan {
-    let mut passed_over = Vec::new();
-    let mut fitting: Vec<&Rendition> = Vec::new();
-    if post.kind == PostKind::Live {
-        passed_over.push("a live broadcast has no file".to_owned());
-    } else if !post.downloads_allowed {
-        passed_over.push("the creator has disabled downloads at the source".to_owned());
-    } else if media.kind == MediaKind::Video {
-        let separate_audio = media
-            .renditions
-            .iter()
-            .any(|r| r.has_audio == Some(true) && r.has_video == Some(false));
-        for rendition in media.renditions.iter().filter(|r| r.has_video != Some(false)) {
-            match unfit(rendition, separate_audio, facts, &limits.media) {
-                None => fitting.push(rendition),
-                Some(why) => passed_over.push(format!("{} {why}", describe(rendition))),
+struct Planner<'a> {
+    post: &'a Post,
+    facts: &'a Facts,
+    limits: &'a Limits,
+    settings: &'a Settings,
+    words: Words,
+}
+
+impl Planner<'_> {
+    fn climb(&self, media: &Media) -> MediaPlan {
+        climb(self.post, media, self.facts, self.limits, self.settings)
+    }
+
+    fn statuses(&self) -> Plan {
+        let groups: Vec<Vec<MediaPlan>> = match self.settings.mode {
+            Mode::Copy => self
+                .groups()
+                .into_iter()
+                .map(|group| group.into_iter().map(|media| self.climb(media)).collect())
+                .collect(),
+            Mode::Link | Mode::Boost => Vec::new(),
+        };
+        let groups = match self.limits.text.alone {
+            true => groups,
+            false => match self.with_something_to_show(groups) {
+                Ok(groups) => groups,
+                Err(why) => return Plan::Skip(why),
+            },
+        };
+        let texts = match self.texts(groups.len()) {
+            Ok(texts) => texts,
+            Err(e) => return Plan::Skip(e.to_string()),
+        };
+        let mut groups = groups.into_iter();
+        let parts = texts.into_iter().enumerate().map(|(place, fitted)| {
+            let form = match self.settings.mode {
+                Mode::Boost if place == 0 => FormPlan::Boost {
+                    uri: self.post.id.to_string(),
+                },
+                _ => FormPlan::Status {
+                    continues: place > 0 && self.facts.threads,
+                },
+            };
+            self.part(fitted, groups.next().unwrap_or_default(), form, None)
+        });
+        Plan::Parts(parts.collect())
+    }
+
+    /// For a destination that takes no text alone: the groups that have at least one file to show.
+    fn with_something_to_show(&self, groups: Vec<Vec<MediaPlan>>) -> Result<Vec<Vec<MediaPlan>>, String> {
+        let mut why: Vec<String> = Vec::new();
+        let mut kept = Vec::new();
+        for group in groups {
+            if group.iter().any(|media| media.rungs.len() > 1) {
+                // What shows nothing there would only be missing.
+                kept.push(group.into_iter().filter(|media| media.rungs.len() > 1).collect());
+            } else {
+                why.extend(group.into_iter().flat_map(|media| media.passed_over));
             }
         }
-        fitting.sort_by_key(|rendition| std::cmp::Reverse(rank(rendition)));
-        if media.renditions.is_empty() {
-            passed_over.push("the source offers no file".to_owned());
+        if !kept.is_empty() {
+            return Ok(kept);
+        }
+        let mut reason = "the destination takes no post without a picture or video".to_owned();
+        if !why.is_empty() {
+            why.dedup();
+            reason = format!("{reason}, and none of this one can go there: {}", why.join("; "));
+        }
+        Err(reason)
+    }
+
+    /// The media, in groups of what may stand together in one post.
+    fn groups(&self) -> Vec<Vec<&Media>> {
+        let most = self.limits.media.per_post.max(1);
+        let mix = self.limits.media.mix;
+        let is_moving = |media: &Media| match media.kind {
+            MediaKind::Video | MediaKind::Audio => true,
+            // A server that keeps files shows a looped video as the video it is.
+            MediaKind::Animation => {
+                mix == Mix::OneKind
+                    && media
+                        .renditions
+                        .first()
+                        .is_none_or(|r| !r.media_type.starts_with("image/"))
+            }
+            MediaKind::Image => false,
+        };
+        let mut groups: Vec<(bool, Vec<&Media>)> = Vec::new();
+        for media in &self.post.media {
+            let moving = is_moving(media);
+            let open = groups.last_mut().filter(|(kind, group)| {
+                group.len() < most
+                    && match mix {
+                        Mix::Any => true,
+                        Mix::OneKind => *kind == moving,
+                        Mix::PicturesOrOneVideo => !*kind && !moving,
+                        Mix::OneVideo => false,
+                    }
+            });
+            match open {
+                Some((_, group)) => group.push(media),
+                // Pictures after a video join the pictures before it, as far as there is room.
+                None => match groups
+                    .iter_mut()
+                    .rev()
+                    .find(|(kind, group)| !moving && !*kind && group.len() < most && mix != Mix::OneVideo)
+                {
+                    Some((_, group)) => group.push(media),
+                    None => groups.push((moving, vec![media])),
+                },
+            }
+        }
+        groups.into_iter().map(|(_, group)| group).collect()
+    }
+
+    /// The texts of at least so many statuses: the post's own, and short ones for what has no more text.
+    fn texts(&self, at_least: usize) -> Result<Vec<Fitted>, text::TooSmall> {
+        let rules = &self.limits.text;
+        let status = self.status_text();
+        let threaded = self.settings.overflow == Overflow::Thread && self.facts.threads;
+        let mut texts = match &self.settings.template {
+            Some(template) => {
+                let most = if threaded { MOST_PARTS } else { 1 };
+                let rendered = template.render_thread(&self.vars(), rules, most)?;
+                rendered.into_iter().map(|rendered| rendered.status).collect()
+            }
+            None if threaded => text::compose_thread(&status, rules, MOST_PARTS, at_least)?,
+            None => vec![text::compose(&status, rules)?],
+        };
+        let all = at_least.min(MOST_PARTS).max(texts.len());
+        for place in texts.len()..all {
+            let counter = format!("({}/{all})", place + 1);
+            let title = match self.facts.threads {
+                true => counter,
+                false => format!("{} {counter}", self.short_name()).trim().to_owned(),
+            };
+            let further = StatusText {
+                title: Some(title),
+                body: String::new(),
+                link: self.post.link.as_str(),
+                hashtags: if self.facts.threads {
+                    Vec::new()
+                } else {
+                    status.hashtags.clone()
+                },
+                warning: self.post.content_warning.clone(),
+            };
+            texts.push(text::compose(&further, rules)?);
+        }
+        Ok(texts)
+    }
+
+    fn status_text(&self) -> StatusText<'_> {
+        StatusText {
+            hashtags: text::hashtags(&self.words.tags, &self.words.body, self.settings.hashtags),
+            warning: self.post.content_warning.clone(),
+            title: self.words.title.clone(),
+            body: self.words.body.clone(),
+            link: self.post.link.as_str(),
         }
     }
-    let mut rungs: Vec<Rung> = fitting.into_iter().map(|r| Rung::AsItIs(Box::new(r.clone()))).collect();
-    if limits.media.per_post == 0 {
-        rungs.clear();
-        passed_over.push("the destination takes no media".to_owned());
-    } else {
-        rungs.extend(media.thumbnail.clone().map(Rung::Thumbnail));
-    }
-    rungs.push(Rung::LinkOnly);
-    let given = media.alt.as_deref().filter(|alt| !alt.trim().is_empty());
-    let alt = match given {
-        Some(alt) => alt.chars().take(limits.text.alt_max).collect(),
-        None => text::alt_text(post.title.as_deref().unwrap_or_default(), limits.text.alt_max),
-    };
-    MediaPlan {
-        alt,
-        thumbnail: media.thumbnail.clone(),
-        rungs,
-        passed_over,
-    }
-}
 
-/// Why the destination can't take this file; `None` when it can.
-fn unfit(rendition: &Rendition, separate_audio: bool, facts: &Facts, limits: &MediaLimits) -> Option<String> {
-    if separate_audio && rendition.has_audio != Some(true) {
-        return Some("has its sound in another file".into());
+    /// What a template may use.
+    fn vars(&self) -> text::Vars {
+        text::Vars {
+            title: self.words.title.clone(),
+            body: self.words.body.clone(),
+            summary: self.post.content_warning.clone(),
+            link: self.post.link.to_string(),
+            tags: self.words.tags.clone(),
+            account: self.facts.account.clone(),
+            platform: self.facts.platform.clone(),
+            kind: super::rules::kind_of(self.post).to_string(),
+            duration: self.post.media.iter().find_map(|m| m.duration),
+            published: self.post.published,
+            language: self.post.language.clone(),
+            sensitive: self.post.sensitive,
+        }
     }
-    if !limits.takes(&rendition.media_type) {
-        return Some(format!(
-            "is {}, which the destination doesn't take",
-            rendition.media_type
-        ));
-    }
-    let Some(bytes) = size(rendition, facts) else {
-        return Some("has an unknown size".into());
-    };
-    if bytes.saturating_add(MULTIPART_FRAME) >= limits.video_bytes {
-        return Some(format!(
-            "is not smaller than the destination's {}",
-            human_bytes(limits.video_bytes)
-        ));
-    }
-    let pixels = u64::from(rendition.width.unwrap_or(0)) * u64::from(rendition.height.unwrap_or(0));
-    if pixels > limits.video_pixels {
-        return Some(format!(
-            "has more pixels than the destination's {}",
-            limits.video_pixels
-        ));
-    }
-    // The server rounds the frame rate down before it compares (contract mastodon §4.1).
-    #[allow(clippy::cast_precision_loss)] // a frame rate
-    let too_fast = rendition.fps.is_some_and(|fps| fps.floor() > limits.video_fps as f32);
-    too_fast.then(|| format!("has more than the destination's {} frames per second", limits.video_fps))
-}
 
-/// The size of a rendition's file, where anybody knows it.
-fn size(rendition: &Rendition, facts: &Facts) -> Option<u64> {
-    facts.sizes.get(&rendition.url).copied().or(rendition.bytes)
-}
-
-/// More pixels first; of the same picture a plain file, then more frames, then more bytes.
-fn rank(rendition: &Rendition) -> (u64, bool, u32, u64) {
-    let pixels = u64::from(rendition.width.unwrap_or(0)) * u64::from(rendition.height.unwrap_or(0));
-    let height = u64::from(rendition.height.unwrap_or(0));
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a frame rate, positive
-    let frames = rendition.fps.unwrap_or(0.0) as u32;
-    // Where the width isn't known, a usual shape is assumed.
-    let pixels = if pixels == 0 { height * height * 16 / 9 } else { pixels };
-    (
-        pixels,
-        rendition.packaging == Packaging::File,
-        frames,
-        rendition.bytes.unwrap_or(0),
-    )
-}
-
-fn describe(rendition: &Rendition) -> String {
-    let shape = match (rendition.width, rendition.height) {
-        (Some(width), Some(height)) => format!("{width}×{height}"),
-        (None, Some(height)) => format!("{height}p"),
-        _ => "of unknown size".into(),
-    };
-    match rendition.bytes {
-        Some(bytes) => format!("{shape}, {}", human_bytes(bytes)),
-        None => shape,
+    /// The title, or how the text begins.
+    fn short_name(&self) -> String {
+        let name = self.words.title.clone().unwrap_or_else(|| {
+            let line = self.words.body.lines().find(|line| !line.trim().is_empty());
+            line.unwrap_or_default().trim().to_owned()
+        });
+        let mut letters = name.chars();
+        let short: String = letters.by_ref().take(SHORT_NAME).collect();
+        if letters.next().is_some() {
+            format!("{}…", short.trim_end())
+        } else {
+            short
+        }
     }
-}
 
-/// Bytes for people: `25.3 MiB`.
-pub fn human_bytes(bytes: u64) -> String {
-    #[allow(clippy::cast_precision_loss)] // shown with one decimal
-    let number = bytes as f64;
-    match bytes {
-        0..1024 => format!("{bytes} B"),
-        1024..1_048_576 => format!("{:.1} KiB", number / 1024.0),
-        1_048_576..1_073_741_824 => format!("{:.1} MiB", number / 1_048_576.0),
-        _ => format!("{:.2} GiB", number / 1_073_741_824.0),
+    fn videos(&self, rules: &VideoRules) -> Plan {
+        let moving = |media: &&Media| match media.kind {
+            MediaKind::Video | MediaKind::Animation => true,
+            MediaKind::Audio => media.renditions.iter().any(|r| self.limits.media.takes(&r.media_type)),
+            MediaKind::Image => false,
+        };
+        let mut media: Vec<MediaPlan> = self.post.media.iter().filter(moving).map(|m| self.climb(m)).collect();
+        let pictures = self.post.media.iter().any(|m| m.kind == MediaKind::Image);
+        if media.is_empty() && pictures {
+            match self.settings.slideshow {
+                Some(seconds) => media.push(slideshow(self.post, seconds, self.facts, self.limits)),
+                None => {
+                    return Plan::Skip(
+                        "the destination takes videos only, and this has photos (slideshow makes a video of them)"
+                            .into(),
+                    );
+                }
+            }
+        }
+        if media.is_empty() {
+            return Plan::Skip("the destination takes videos only, and there is none in this".into());
+        }
+        let (media, without): (Vec<_>, Vec<_>) = media.into_iter().partition(|m| m.rungs.len() > 1);
+        if media.is_empty() {
+            let why: Vec<String> = without.into_iter().flat_map(|m| m.passed_over).collect();
+            return Plan::Skip(format!(
+                "the destination takes videos only, and this one can't go there: {}",
+                why.join("; ")
+            ));
+        }
+        let all = media.len();
+        let mut parts = Vec::new();
+        for (place, mut media) in media.into_iter().enumerate() {
+            // There is no post without a video: the last rung isn't one here.
+            media.rungs.retain(|rung| *rung != Rung::LinkOnly);
+            let mut status = self.status_text();
+            if all > 1 {
+                status.title = Some(format!("{} ({}/{all})", self.short_name(), place + 1));
+            }
+            let untitled = format!("Video by {}", self.facts.account);
+            let written = match text::video_text(&status, &self.words.tags, &untitled, rules, &self.limits.text) {
+                Ok(written) => written,
+                Err(e) => return Plan::Skip(e.to_string()),
+            };
+            let captions = self
+                .post
+                .media
+                .iter()
+                .filter(moving)
+                .nth(place)
+                .map(|m| m.captions.clone());
+            let video = VideoPlan {
+                title: written.title,
+                tags: written.tags,
+                category: self.post.category.clone(),
+                licence: self.post.licence.clone(),
+                originally_published: self.stamp(place),
+                downloads_allowed: self.post.downloads_allowed,
+                captions: captions.unwrap_or_default(),
+            };
+            let text = written.description.unwrap_or_default();
+            let fitted = Fitted {
+                length: text::length(&text, None, &self.limits.text),
+                text,
+                warning: None,
+                max: self.limits.text.max,
+                cut: written.cut,
+                dropped_hashtags: written.dropped_tags,
+            };
+            parts.push(self.part(fitted, vec![media], FormPlan::Video(Box::new(video)), self.stamp(place)));
+        }
+        Plan::Parts(parts)
+    }
+
+    /// When it was first published, with milliseconds that only this copy has (contract peertube §7.4).
+    fn stamp(&self, place: usize) -> Option<DateTime<Utc>> {
+        let at = self.post.originally_published.or(self.post.published)?;
+        let own = (self.facts.seed.wrapping_add(place as u64) % 999) + 1;
+        at.with_nanosecond(0)?
+            .checked_add_signed(TimeDelta::milliseconds(i64::try_from(own).ok()?))
+    }
+
+    fn part(&self, text: Fitted, media: Vec<MediaPlan>, form: FormPlan, stamp: Option<DateTime<Utc>>) -> PartPlan {
+        let mut links: BTreeSet<String> = self
+            .post
+            .aliases
+            .iter()
+            .filter(|alias| alias.starts_with("http"))
+            .cloned()
+            .collect();
+        // As it stands in the text.
+        links.insert(text::neutralise_mentions(self.post.link.as_str()));
+        PartPlan {
+            sensitive: self.post.sensitive,
+            language: self.post.language.as_deref().and_then(|tag| match self.limits.video {
+                Some(_) => text::language_bcp47(tag, LANGUAGE_TAG),
+                None => text::language(tag),
+            }),
+            // A copy is never more visible than its original.
+            visibility: self.settings.visibility.max(self.post.visibility),
+            media,
+            marker: Marker {
+                links,
+                opening: opening(&text.shown(&self.limits.text)),
+                stamp,
+                ..Marker::default()
+            },
+            form,
+            text,
+        }
     }
 }

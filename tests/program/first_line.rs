@@ -623,7 +623,7 @@ async fn a_dry_run_shows_everything_and_leaves_nothing_behind() {
         "{part}"
     );
     assert!(
-        part["media"]["rungs"][0]
+        part["media"][0]["rungs"][0]["rung"]
             .as_str()
             .is_some_and(|r| r.starts_with("video 640×360")),
         "{part}"

@@ -1,5 +1,6 @@
 //! Putting a status together so that it fits its destination.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::error::Error;
 use std::fmt;
@@ -8,7 +9,7 @@ use tombolo_model::TextRules;
 
 use super::cut::{Cut, clip, cut};
 use super::hashtags::{normalised_hashtag, tags_in};
-use super::length::{length, units};
+use super::length::{length, units, written};
 use super::links::urls;
 use super::mentions::neutralise_mentions;
 use super::plain::{clean, clean_line};
@@ -31,7 +32,7 @@ pub struct StatusText<'a> {
 /// A status that fits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fitted {
-    /// The text.
+    /// The text, as it must be sent.
     pub text: String,
     /// The warning.
     pub warning: Option<String>,
@@ -68,6 +69,7 @@ impl Error for TooSmall {}
 
 /// Title, body, link and hashtags, fitted to `rules.max` as the destination counts.
 ///
+/// The text is as it must be sent: where a bare `<` doesn't survive, it is `&lt;` and counts so.
 /// The link is never cut nor left out; a body that has it already gets no second one. First the body is cut, then hashtags
 /// go from the end, then the body, then the title is cut at a word, then it goes. A counted warning keeps at most half
 /// of the room. A title that is the body's first line is written once. Nobody is mentioned: an `@` may gain a word joiner
@@ -100,18 +102,46 @@ pub fn compose(parts: &StatusText<'_>, rules: &TextRules) -> Result<Fitted, TooS
         needed: fitter.length(&link),
         max: rules.max,
     })?;
-    Ok(Fitted {
-        length: fitter.length(&fit.text),
-        max: rules.max,
-        cut: fit.cut || warning_cut,
-        dropped_hashtags: tags.len() - fit.tags,
-        text: fit.text,
-        warning,
-    })
+    let cut = fit.cut || warning_cut;
+    Ok(Fitted::new(
+        &fit.text,
+        warning.as_deref(),
+        rules,
+        cut,
+        tags.len() - fit.tags,
+    ))
+}
+
+impl Fitted {
+    /// The text as people see it: without the signs that only bring it through the server.
+    pub fn shown(&self, rules: &TextRules) -> Cow<'_, str> {
+        if rules.escape_angle && self.text.contains("&lt;") {
+            Cow::Owned(self.text.replace("&lt;", "<"))
+        } else {
+            Cow::Borrowed(&self.text)
+        }
+    }
+
+    pub(super) fn new(
+        text: &str,
+        warning: Option<&str>,
+        rules: &TextRules,
+        cut: bool,
+        dropped_hashtags: usize,
+    ) -> Self {
+        Self {
+            length: length(text, warning, rules),
+            max: rules.max,
+            cut,
+            dropped_hashtags,
+            text: written(text, rules).into_owned(),
+            warning: warning.map(str::to_owned),
+        }
+    }
 }
 
 /// The body without its first line, where that says only what the title says.
-fn without_title<'a>(body: &'a str, title: &str) -> &'a str {
+pub(super) fn without_title<'a>(body: &'a str, title: &str) -> &'a str {
     let bare = |text: &str| {
         text.trim_matches(|c: char| c.is_whitespace() || ".:!*_#-–—".contains(c))
             .to_lowercase()
@@ -125,25 +155,31 @@ fn without_title<'a>(body: &'a str, title: &str) -> &'a str {
 }
 
 /// The warning, and whether it was cut.
-fn fitted_warning(warning: Option<&str>, link: &str, rules: &TextRules) -> Result<(Option<String>, bool), TooSmall> {
+pub(super) fn fitted_warning(
+    warning: Option<&str>,
+    link: &str,
+    rules: &TextRules,
+) -> Result<(Option<String>, bool), TooSmall> {
     let warning = warning
         .map(|w| neutralise_mentions(&clean_line(w)))
         .filter(|w| !w.is_empty());
     let Some(warning) = warning else {
         return Ok((None, false));
     };
-    if !rules.warning_counts {
-        return Ok((Some(warning), false));
+    let longest = rules.warning_max.unwrap_or(usize::MAX);
+    let mut room = usize::MAX;
+    if rules.warning_counts {
+        let link = length(link, None, rules);
+        room = rules.max.saturating_sub(link).min(rules.max / 2);
+        if room == 0 {
+            return Err(TooSmall {
+                needed: link + 1,
+                max: rules.max,
+            });
+        }
     }
-    let link = length(link, None, rules);
-    let room = rules.max.saturating_sub(link).min(rules.max / 2);
-    if room == 0 {
-        return Err(TooSmall {
-            needed: link + 1,
-            max: rules.max,
-        });
-    }
-    Ok(match cut(&warning, |text| units(text, rules.unit) <= room) {
+    let fits = |text: &str| text.chars().count() <= longest && units(text, rules.unit) <= room;
+    Ok(match cut(&warning, fits) {
         Cut::Whole => (Some(warning), false),
         Cut::Short(short) => (Some(short), true),
         // The fold is worth more than its words.

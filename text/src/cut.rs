@@ -122,3 +122,39 @@ pub(super) fn clip(text: &str, fits: impl Fn(&str) -> bool) -> &str {
     let fitting = ends[..bound.min(ends.len())].partition_point(|&end| fits_at(end));
     ends.get(fitting + NEAR).map_or(text, |&end| &text[..end])
 }
+
+/// Where the first part of a text that goes on elsewhere ends: the best of the ends at which `fits` accepts it, which is
+/// a paragraph's, else a line's, a sentence's, a word's, if it isn't before the middle of what fits; else the last.
+pub(super) fn part_end(text: &str, fits: impl Fn(&str) -> bool) -> Option<usize> {
+    if !text.is_empty() && fits(text) {
+        return Some(text.len());
+    }
+    let window = clip(text, &fits);
+    let ends = ends(window);
+    let fits_at = |end: usize| fits(text[..end].trim_end());
+    let mut fitting = &ends[..ends.partition_point(|&end| fits_at(end))];
+    while let Some(&last) = fitting.last() {
+        let end = best_end(text, fitting);
+        if !text[..end].trim().is_empty() && fits_at(end) {
+            return Some(end);
+        }
+        fitting = &fitting[..fitting.partition_point(|&e| e < end.min(last))];
+    }
+    None
+}
+
+/// See [`part_end`].
+fn best_end(text: &str, ends: &[usize]) -> usize {
+    let late = &ends[ends.len() / 2..];
+    let find = |is_end: &dyn Fn(usize) -> bool| late.iter().rev().copied().find(|&end| is_end(end));
+    let space = |end: usize| text[end..].starts_with(char::is_whitespace);
+    let sentence = |end: usize| {
+        space(end) && text[..end].ends_with(['.', '!', '?', '…', ')', '"', '”', '»'])
+            || text[..end].ends_with(['。', '！', '？', '」'])
+    };
+    find(&|end| text[end..].starts_with("\n\n"))
+        .or_else(|| find(&|end| text[end..].starts_with('\n')))
+        .or_else(|| find(&sentence))
+        .or_else(|| find(&space))
+        .unwrap_or_else(|| nice_end(text, ends).max(ends[0]))
+}

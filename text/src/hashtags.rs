@@ -76,10 +76,39 @@ pub fn normalised_hashtag(tag: &str) -> String {
 
 /// The hashtags that Mastodon 4.6 finds in a text, as it compares them.
 pub fn tags_in(text: &str) -> impl Iterator<Item = String> {
+    written_tags(text).map(fold)
+}
+
+/// The names of the hashtags that Mastodon 4.6 finds in a text, as they are written.
+pub(super) fn written_tags(text: &str) -> impl Iterator<Item = &str> {
     text.match_indices(['#', '＃']).filter_map(|(at, hash)| {
         let free = text[..at].chars().next_back().is_none_or(char::is_whitespace);
-        free.then(|| valid_name(&text[at + hash.len()..])).flatten().map(fold)
+        free.then(|| valid_name(&text[at + hash.len()..])).flatten()
     })
+}
+
+/// A text without the lines at its end that hold nothing but hashtags, and those hashtags, each with its `#`.
+///
+/// So they can be written where the copy's own hashtags stand, once.
+pub fn split_trailing_tags(text: &str) -> (&str, Vec<String>) {
+    let mut body = text.trim_end();
+    let mut lines = Vec::new();
+    loop {
+        let start = body.rfind('\n').map_or(0, |i| i + 1);
+        let tags: Option<Vec<String>> = body[start..].split_whitespace().map(whole_tag).collect();
+        let Some(tags) = tags.filter(|tags| !tags.is_empty()) else {
+            break;
+        };
+        lines.push(tags);
+        body = body[..start].trim_end();
+    }
+    (body, lines.into_iter().rev().flatten().collect())
+}
+
+/// The word as a hashtag, if it is one from end to end.
+fn whole_tag(word: &str) -> Option<String> {
+    let name = word.strip_prefix(['#', '＃'])?;
+    (valid_name(name) == Some(name)).then(|| format!("#{name}"))
 }
 
 /// The valid hashtag name at the start of `text`: with inner separators if that is valid, else up to the first.

@@ -40,6 +40,44 @@ pub fn language(tag: &str) -> Option<String> {
     Some(known.to_owned())
 }
 
+/// A well-formed language tag of at most `max` characters, written as is usual (`zh-Hant-TW`), for servers that take any;
+/// `None` where there is none. What is too long loses its last parts (contract peertube §7.1: ten characters).
+pub fn language_bcp47(tag: &str, max: usize) -> Option<String> {
+    let tag = tag.trim().replace('_', "-");
+    let letters = |part: &str| part.bytes().all(|b| b.is_ascii_alphabetic());
+    let mut out = String::new();
+    for (i, part) in tag.split('-').enumerate() {
+        if !matches!(part.len(), 1..=8) || !part.bytes().all(|b| b.is_ascii_alphanumeric()) {
+            return None;
+        }
+        let part = part.to_ascii_lowercase();
+        if i == 0 {
+            if !(2..=8).contains(&part.len()) || !letters(&part) || matches!(part.as_str(), "und" | "zxx" | "mul") {
+                return None;
+            }
+            out = part;
+            continue;
+        }
+        out.push('-');
+        match part.len() {
+            2 => out.push_str(&part.to_ascii_uppercase()),
+            4 if letters(&part) => {
+                out.push_str(&part[..1].to_ascii_uppercase());
+                out.push_str(&part[1..]);
+            }
+            _ => out.push_str(&part),
+        }
+    }
+    while out.len() > max {
+        out.truncate(out.rfind('-')?);
+        // A single character only leads to what follows.
+        if out.as_bytes().iter().rev().nth(1) == Some(&b'-') {
+            out.truncate(out.len() - 2);
+        }
+    }
+    Some(out).filter(|tag| !tag.is_empty())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -68,6 +106,27 @@ mod tests {
         ];
         for (tag, expected) in cases {
             assert_eq!(language(tag).as_deref(), expected, "{tag}");
+        }
+    }
+
+    #[test]
+    fn a_tag_is_written_as_is_usual_and_fits() {
+        let cases = [
+            ("EN", Some("en")),
+            ("pt_br", Some("pt-BR")),
+            ("zh-hant-tw", Some("zh-Hant-TW")),
+            ("de-CH-1996", Some("de-CH-1996")),
+            ("de-CH-1996-x-ab", Some("de-CH-1996")),
+            ("ca-valencia", Some("ca")),
+            ("ase", Some("ase")),
+            ("und", None),
+            ("x-private", None),
+            ("en--GB", None),
+            ("日本", None),
+            ("", None),
+        ];
+        for (tag, expected) in cases {
+            assert_eq!(language_bcp47(tag, 10).as_deref(), expected, "{tag}");
         }
     }
 }

@@ -1,5 +1,6 @@
 //! How long a text is, as the destination counts (contract mastodon §3.1).
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use tombolo_model::{LengthUnit, LinkCost, TextRules};
@@ -15,8 +16,9 @@ const MAX_DOMAIN: usize = 253;
 ///
 /// Where links have a fixed cost, the server counts a rewritten text: each link as that many characters, each
 /// `@user@domain` as `@user`. The warning is counted in full, before the text and without a separator. A warning without
-/// text becomes the text there.
+/// text becomes the text there. A bare `<` counts as it must be written.
 pub fn length(text: &str, warning: Option<&str>, rules: &TextRules) -> usize {
+    let text = written(text, rules);
     let text = text.trim_matches(is_ruby_space);
     let warning = warning.map(|w| w.trim_matches(is_ruby_space)).unwrap_or_default();
     let counted = match rules.link {
@@ -31,6 +33,23 @@ pub fn length(text: &str, warning: Option<&str>, rules: &TextRules) -> usize {
         }
         _ => length,
     }
+}
+
+/// The text as it must be sent: where the server strips tags, a bare `<` would take the rest of the text with it
+/// (contract pixelfed §4). After an address it stands apart, or it would become a part of the link.
+pub(super) fn written<'a>(text: &'a str, rules: &TextRules) -> Cow<'a, str> {
+    if !rules.escape_angle || !text.contains('<') {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    for (i, stretch) in text.split('<').enumerate() {
+        if i > 0 {
+            let word = out.rsplit(char::is_whitespace).next().unwrap_or_default();
+            out.push_str(if word.contains("://") { " &lt;" } else { "&lt;" });
+        }
+        out.push_str(stretch);
+    }
+    Cow::Owned(out)
 }
 
 /// The length of a bare text in `unit`, without concessions.

@@ -4,16 +4,16 @@ use std::ops::Range;
 
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
-use super::html;
+use super::address::{address, says};
+use super::flow::{Flow, Gap};
 use super::links::urls;
 use super::plain::clean;
-
-/// Lists nested deeper than this aren't set in any further.
-const MAX_INDENT: usize = 6;
+use super::raw_html;
 
 /// A description as plain text.
 ///
-/// Paragraphs stand apart by a blank line; line breaks, list marks and code are kept; emphasis goes; a link is its text
+/// Paragraphs stand apart by a blank line; line breaks, list marks and code are kept; quotations
+/// are marked `>`; emphasis goes; a link is its text
 /// and, unless that is the same, its address; a picture is its alternative text; of raw HTML the text stays.
 /// Tables and `~~` aren't CommonMark, and PeerTube shows them as they are typed: so do we. Plain text comes out by the
 /// rules of [`clean`].
@@ -26,7 +26,7 @@ pub fn markdown_to_plain(markdown: &str) -> String {
     for (event, range) in Parser::new_ext(&markdown, Options::empty()).into_offset_iter() {
         writer.event(event, range);
     }
-    clean(&writer.out)
+    clean(&writer.flow.out)
 }
 
 /// The source without control characters, but with its tabs and indents, which mean something in Markdown.
@@ -40,14 +40,6 @@ fn tidy_source(markdown: &str) -> String {
         .collect()
 }
 
-/// How much the next text stands apart from the last.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Gap {
-    None,
-    Line,
-    Blank,
-}
-
 struct Link {
     href: String,
     /// Where its text begins in the output.
@@ -56,15 +48,10 @@ struct Link {
 
 struct Writer<'a> {
     source: &'a str,
-    out: String,
-    gap: Gap,
-    /// The number of the next item of each open list, if it has numbers.
-    lists: Vec<Option<u64>>,
-    /// The mark of an item that has no text yet.
-    mark: Option<String>,
+    flow: Flow,
     links: Vec<Link>,
     in_code: bool,
-    html: html::Stripper,
+    html: raw_html::Stripper,
     /// Addresses that stand in the text as they are: emphasis marks in them belong to them.
     bare: std::iter::Peekable<std::vec::IntoIter<Range<usize>>>,
     /// Up to where an address has been written already.
@@ -75,13 +62,10 @@ impl<'a> Writer<'a> {
     fn new(source: &'a str) -> Self {
         Self {
             source,
-            out: String::with_capacity(source.len()),
-            gap: Gap::None,
-            lists: Vec::new(),
-            mark: None,
+            flow: Flow::default(),
             links: Vec::new(),
             in_code: false,
-            html: html::Stripper::default(),
+            html: raw_html::Stripper::default(),
             bare: bare_urls(source).into_iter().peekable(),
             written: 0,
         }
@@ -94,8 +78,8 @@ impl<'a> Writer<'a> {
             Event::Text(text) if self.in_code => self.code(&text),
             Event::Text(text) => self.text(&text, range),
             Event::Code(code) => self.push(&code),
-            Event::SoftBreak | Event::HardBreak => self.want(Gap::Line),
-            Event::Rule => self.want_block(),
+            Event::SoftBreak | Event::HardBreak => self.flow.want(Gap::Line),
+            Event::Rule => self.flow.want_block(),
             Event::Html(html) | Event::InlineHtml(html) => self.html(&html),
             // Extensions that aren't switched on.
             Event::InlineMath(text) | Event::DisplayMath(text) | Event::FootnoteReference(text) => self.push(&text),
@@ -105,100 +89,54 @@ impl<'a> Writer<'a> {
 
     fn start(&mut self, tag: Tag<'_>) {
         match tag {
-            Tag::List(first) => {
-                self.want_block();
-                self.lists.push(first);
-            }
-            Tag::Item => {
-                self.want(Gap::Line);
-                let deep = self.lists.len() > 1;
-                self.mark = Some(match self.lists.last_mut() {
-                    Some(Some(number)) => {
-                        let mark = format!("{number}. ");
-                        *number = number.saturating_add(1);
-                        mark
-                    }
-                    _ if deep => "◦ ".to_owned(),
-                    _ => "• ".to_owned(),
-                });
-            }
+            Tag::List(first) => self.flow.open_list(first),
+            Tag::Item => self.flow.open_item(),
+            Tag::BlockQuote(_) => self.flow.open_quote(),
             Tag::Link { dest_url, .. } => {
-                self.flush();
+                self.flow.flush();
                 self.links.push(Link {
                     href: dest_url.to_string(),
-                    start: self.out.len(),
+                    start: self.flow.out.len(),
                 });
             }
             Tag::CodeBlock(_) => {
-                self.want_block();
+                self.flow.want_block();
                 self.in_code = true;
             }
-            Tag::HtmlBlock | Tag::Paragraph | Tag::Heading { .. } | Tag::BlockQuote(_) => self.want_block(),
+            Tag::HtmlBlock | Tag::Paragraph | Tag::Heading { .. } => self.flow.want_block(),
             _ => {}
         }
     }
 
     fn end(&mut self, tag: TagEnd) {
         match tag {
-            TagEnd::List(_) => {
-                self.lists.pop();
-                self.want_block();
-            }
-            TagEnd::Item => {
-                self.mark = None;
-                self.want(Gap::Line);
-            }
+            TagEnd::List(_) => self.flow.close_list(),
+            TagEnd::Item => self.flow.close_item(),
+            TagEnd::BlockQuote(_) => self.flow.close_quote(),
             TagEnd::Link => self.link(),
             TagEnd::CodeBlock => {
                 self.in_code = false;
-                self.want_block();
+                self.flow.want_block();
             }
             TagEnd::HtmlBlock | TagEnd::Paragraph | TagEnd::Heading(_) => {
                 // A tag left open swallows no more than its own block.
-                self.html = html::Stripper::default();
-                self.want_block();
+                self.html = raw_html::Stripper::default();
+                self.flow.want_block();
             }
-            TagEnd::BlockQuote(_) => self.want_block(),
             _ => {}
         }
     }
 
-    fn want(&mut self, gap: Gap) {
-        self.gap = self.gap.max(gap);
-    }
-
-    /// Blocks stand apart by a blank line, in lists by a line.
-    fn want_block(&mut self) {
-        self.want(if self.lists.is_empty() { Gap::Blank } else { Gap::Line });
-    }
-
     fn push(&mut self, text: &str) {
-        if !text.is_empty() && !self.html.in_silence() {
-            self.flush();
-            self.out.push_str(text);
+        if !self.html.in_silence() {
+            self.flow.push(text);
         }
-    }
-
-    /// Writes what stands between the last text and the next: a gap, a list's mark.
-    fn flush(&mut self) {
-        if self.gap == Gap::None && self.mark.is_none() {
-            return;
-        }
-        if !self.out.is_empty() {
-            self.out.push_str(if self.gap == Gap::Blank { "\n\n" } else { "\n" });
-        }
-        let depth = self.lists.len().min(MAX_INDENT);
-        let mark = self.mark.take();
-        let indent = if mark.is_some() { depth.saturating_sub(1) } else { depth };
-        self.out.extend(std::iter::repeat_n("  ", indent));
-        self.out.push_str(&mark.unwrap_or_default());
-        self.gap = Gap::None;
     }
 
     fn lines(&mut self, text: &str) {
         for (i, line) in text.split('\n').enumerate() {
             if i > 0 {
-                self.want(Gap::Line);
+                self.flow.want(Gap::Line);
             }
             self.push(line);
         }
@@ -208,10 +146,10 @@ impl<'a> Writer<'a> {
     fn code(&mut self, text: &str) {
         for line in text.split_inclusive('\n') {
             match line.strip_suffix('\n') {
-                Some("") => self.want(Gap::Blank),
+                Some("") => self.flow.want(Gap::Blank),
                 Some(line) => {
                     self.push(line);
-                    self.want(Gap::Line);
+                    self.flow.want(Gap::Line);
                 }
                 None => self.push(line),
             }
@@ -241,9 +179,9 @@ impl<'a> Writer<'a> {
     fn html(&mut self, html: &str) {
         for piece in self.html.strip(html) {
             match piece {
-                html::Piece::Text(text) => self.lines(&text),
-                html::Piece::Line => self.want(Gap::Line),
-                html::Piece::Block => self.want_block(),
+                raw_html::Piece::Text(text) => self.lines(&text),
+                raw_html::Piece::Line => self.flow.want(Gap::Line),
+                raw_html::Piece::Block => self.flow.want_block(),
             }
         }
     }
@@ -252,46 +190,16 @@ impl<'a> Writer<'a> {
         let Some(Link { href, start }) = self.links.pop() else {
             return;
         };
-        let lower = href.to_ascii_lowercase();
-        let address = if lower.starts_with("http://") || lower.starts_with("https://") {
-            encoded(&href)
-        } else if lower.starts_with("mailto:") {
-            href["mailto:".len()..].to_owned()
-        } else {
-            // A path on a server that we don't know, or a script.
-            return;
-        };
-        let text = self.out[start..].trim();
-        if !text.is_empty() && bare(text) != bare(&address) {
+        // A path on a server that we don't know, or a script, is only its text.
+        let Some(address) = address(&href) else { return };
+        let text = self.flow.out[start..].trim();
+        if !text.is_empty() && !says(text, &address) {
             self.push(&format!(" ({address})"));
         } else {
-            self.out.truncate(start);
+            self.flow.out.truncate(start);
             self.push(&address);
         }
     }
-}
-
-/// An address without what people leave out when they write it.
-fn bare(address: &str) -> &str {
-    let address = address
-        .strip_prefix("https://")
-        .or_else(|| address.strip_prefix("http://"))
-        .unwrap_or(address);
-    address.strip_prefix("www.").unwrap_or(address).trim_end_matches('/')
-}
-
-/// The address without characters that would end it in plain text.
-fn encoded(href: &str) -> String {
-    let mut out = String::with_capacity(href.len());
-    for c in href.chars() {
-        if c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | '"') {
-            let mut buffer = [0; 4];
-            out.extend(c.encode_utf8(&mut buffer).bytes().map(|b| format!("%{b:02X}")));
-        } else {
-            out.push(c);
-        }
-    }
-    out
 }
 
 /// Addresses that stand free in the source and have no sign in them that the parser should read.

@@ -1,49 +1,42 @@
 //! The calls.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::Method;
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tombolo_model::{AccountIdentity, DestinationError, IdempotencyKey, Origin, bool_of};
 use tombolo_net::{Answer, Get, Net, NetError, Send, SendError, WriteBody, multipart};
 use url::Url;
 
 use crate::entities::{Instance, Status, error_text, identifier, parse_instance, parse_status};
 
-/// Most a listing gives at once (contract mastodon §7.1).
-const PAGE: &str = "40";
-/// Most pages of one look at an account's statuses.
-const MAX_PAGES: usize = 100;
-/// Longest time of one look.
-const MAX_TIME: TimeDelta = TimeDelta::minutes(2);
-
 /// A client for one account.
 #[derive(Clone, Debug)]
 pub struct Client {
     net: Net,
     instance: Url,
-    token: SecretString,
-}
-
-/// How far a walk through a listing came.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Paged {
-    /// The statuses, the newest first.
-    pub statuses: Vec<Status>,
-    /// Whether the walk reached the time it was to reach, or the end of the listing.
-    pub reached: bool,
-    /// Whether the listing can't be paged.
-    pub repeats: bool,
+    token: Option<SecretString>,
 }
 
 impl Client {
     /// A client that speaks to `instance` with this token.
     pub fn new(net: Net, instance: Url, token: SecretString) -> Self {
-        Self { net, instance, token }
+        Self {
+            net,
+            instance,
+            token: Some(token),
+        }
+    }
+
+    /// A client that says nobody's name: it reads what everybody may read, and writes nothing.
+    pub fn anonymous(net: Net, instance: Url) -> Self {
+        Self {
+            net,
+            instance,
+            token: None,
+        }
     }
 
     /// The client underneath.
@@ -58,8 +51,13 @@ impl Client {
 
     /// What an error answer says, for people. A server that repeats our token isn't repeated.
     pub fn error_text(&self, status: u16, body: &[u8]) -> String {
-        let told = String::from_utf8_lossy(body).replace(self.token.expose_secret(), "[token]");
-        error_text(status, told.as_bytes())
+        let told = String::from_utf8_lossy(body);
+        match &self.token {
+            Some(token) if !token.expose_secret().is_empty() => {
+                error_text(status, told.replace(token.expose_secret(), "[token]").as_bytes())
+            }
+            _ => error_text(status, told.as_bytes()),
+        }
     }
 
     /// Asks whose token it is.
@@ -139,158 +137,141 @@ impl Client {
 
     /// Sends a file, once.
     pub async fn upload(&self, form: multipart::Form, sent: Arc<AtomicU64>) -> Result<Answer, SendError> {
-        let url = self
-            .address(&["api", "v2", "media"])
-            .map_err(|e| SendError::NotSent(e.to_string()))?;
-        self.net
-            .send(Send {
-                method: Method::POST,
-                url,
-                bearer: &self.token,
-                headers: Vec::new(),
-                body: WriteBody::Multipart(form),
-                family: "upload",
-                sent: Some(sent),
-            })
+        let path = ["api", "v2", "media"];
+        let body = WriteBody::Multipart(form);
+        self.write(Method::POST, &path, Vec::new(), body, "upload", Some(sent))
             .await
     }
 
     /// Asks how far the server is with a file: the bare answer, since its status says most (contract mastodon §4.2).
     pub async fn media(&self, id: &str) -> Result<Answer, DestinationError> {
-        let url = self.address(&["api", "v1", "media", id])?;
-        self.net
-            .get(&Get::json(url).bearer(&self.token))
-            .await
-            .map_err(destination_error)
+        self.get(&["api", "v1", "media", id], &[], None).await
     }
 
-    /// Creates a status, once.
-    pub async fn post_status(&self, body: Value, key: &IdempotencyKey) -> Result<Answer, SendError> {
-        let url = self
-            .address(&["api", "v1", "statuses"])
-            .map_err(|e| SendError::NotSent(e.to_string()))?;
-        self.net
-            .send(Send {
-                method: Method::POST,
-                url,
-                bearer: &self.token,
-                headers: vec![("Idempotency-Key", key.as_str().to_owned())],
-                body: WriteBody::Json(body),
-                family: "statuses",
-                sent: None,
-            })
-            .await
-    }
-
-    /// Looks through the account's own statuses, the newest first, until one is older than `since` on the server's clock,
-    /// and keeps those that are `wanted`.
-    ///
-    /// Where the account's listing can't be paged (snac gives its newest 256 whatever is asked), the home timeline is walked
-    /// instead, which holds the account's own statuses too.
-    pub async fn own_statuses_since(
-        &self,
-        account: &str,
-        since: DateTime<Utc>,
-        wanted: &(dyn Fn(&Status) -> bool + Sync),
-    ) -> Result<Paged, DestinationError> {
-        let own = self
-            .walk(&["api", "v1", "accounts", account, "statuses"], account, since, wanted)
-            .await?;
-        if !own.repeats || !own.statuses.is_empty() {
-            return Ok(own);
-        }
-        // What can't be read shows nothing, and proves nothing.
-        Ok(self
-            .walk(&["api", "v1", "timelines", "home"], account, since, wanted)
-            .await
-            .unwrap_or(own))
-    }
-
-    async fn walk(
+    /// Asks for anything: the bare answer, whatever its status. With `etag`, 304 means that nothing changed.
+    pub async fn get(
         &self,
         path: &[&str],
-        account: &str,
-        since: DateTime<Utc>,
-        wanted: &(dyn Fn(&Status) -> bool + Sync),
-    ) -> Result<Paged, DestinationError> {
-        let begun = self.net.clock().now();
-        let (mut statuses, mut seen, mut max_id) = (Vec::new(), HashSet::new(), None::<String>);
-        for _ in 0..MAX_PAGES {
-            let mut query = vec![("limit", PAGE.to_owned())];
-            query.extend(max_id.take().map(|id| ("max_id", id)));
-            let value = self.read(path, &query).await?;
-            let Some(items) = value.as_array() else {
-                return Err(DestinationError::Malformed(format!(
-                    "{} didn't answer with a list of statuses",
-                    self.instance
-                )));
-            };
-            let page: Vec<Status> = items.iter().filter_map(parse_status).collect();
-            if page.is_empty() && !items.is_empty() {
-                return Err(DestinationError::Malformed(format!(
-                    "{} lists statuses that can't be read",
-                    self.instance
-                )));
-            }
-            let Some(last) = page.last().map(|s| s.id.clone()) else {
-                return Ok(Paged {
-                    statuses,
-                    reached: true,
-                    repeats: false,
-                });
-            };
-            // A boost stands where it was made, but may carry the date of what it boosts.
-            let own = |s: &&Status| s.author.as_deref().is_none_or(|author| author == account);
-            let mut dated = page
-                .iter()
-                .filter(|s| s.boosted.is_none())
-                .filter(own)
-                .filter_map(|s| s.created_at);
-            let older = dated.next_back().is_some_and(|at| at < since);
-            let fresh: Vec<Status> = page.into_iter().filter(|s| seen.insert(s.id.clone())).collect();
-            if fresh.is_empty() {
-                // The parameter changes nothing here: what is beyond this page can't be seen.
-                return Ok(Paged {
-                    statuses,
-                    reached: false,
-                    repeats: true,
-                });
-            }
-            statuses.extend(fresh.into_iter().filter_map(|s| own_status(s, account)).filter(wanted));
-            if older {
-                return Ok(Paged {
-                    statuses,
-                    reached: true,
-                    repeats: false,
-                });
-            }
-            if self.net.clock().now() - begun > MAX_TIME {
-                break;
-            }
-            max_id = Some(last);
-        }
-        Ok(Paged {
-            statuses,
-            reached: false,
-            repeats: false,
-        })
-    }
-
-    async fn read(&self, path: &[&str], query: &[(&str, String)]) -> Result<Value, Refusal> {
+        query: &[(&str, String)],
+        etag: Option<&str>,
+    ) -> Result<Answer, DestinationError> {
         let mut url = self.address(path)?;
         if !query.is_empty() {
             url.query_pairs_mut()
                 .extend_pairs(query.iter().map(|(k, v)| (*k, v.as_str())));
         }
-        let answer = self
-            .net
-            .get(&Get::json(url.clone()).bearer(&self.token))
+        let get = Get {
+            bearer: self.token.as_ref(),
+            if_none_match: etag,
+            ..Get::json(url)
+        };
+        self.net.get(&get).await.map_err(destination_error)
+    }
+
+    /// Reads one status by its id here; `None`: there is none, or none that this account may see.
+    pub async fn status(&self, id: &str) -> Result<Option<Status>, DestinationError> {
+        match self.read(&["api", "v1", "statuses", id], &[]).await {
+            Ok(value) => Ok(parse_status(&value)),
+            Err(Refusal::Status(404 | 410, _)) => Ok(None),
+            Err(Refusal::Status(status @ 500.., why)) => Err(DestinationError::Transient(format!("{why} ({status})"))),
+            Err(other) => Err(other.into()),
+        }
+    }
+
+    /// Asks the instance for the status behind an address elsewhere, which it may fetch for that; `None`: it finds none.
+    ///
+    /// # Errors
+    /// [`DestinationError::AuthLost`] where the token lacks the scope `read:search`.
+    pub async fn search_status(&self, uri: &str) -> Result<Option<Status>, DestinationError> {
+        let query = [
+            ("q", uri.to_owned()),
+            ("resolve", "true".to_owned()),
+            ("type", "statuses".to_owned()),
+            ("limit", "1".to_owned()),
+        ];
+        let value = match self.read(&["api", "v2", "search"], &query).await {
+            Ok(value) => value,
+            Err(Refusal::Other(DestinationError::AuthLost(why))) => {
+                return Err(DestinationError::AuthLost(format!(
+                    "{} doesn't let this token search for posts; it needs the permission read:search ({why})",
+                    Origin::of(&self.instance)
+                )));
+            }
+            // The instance asks the other one, and whatever goes wrong there may go right later.
+            Err(Refusal::Status(status @ (408 | 500..), why)) => {
+                return Err(DestinationError::Transient(format!("{why} ({status})")));
+            }
+            Err(other) => return Err(other.into()),
+        };
+        let Some(found) = value.get("statuses").and_then(Value::as_array) else {
+            return Err(DestinationError::Malformed(format!(
+                "{} didn't answer a search with a list of statuses",
+                self.instance
+            )));
+        };
+        Ok(found
+            .iter()
+            .filter_map(parse_status)
+            .find(|status| status.uri == uri || status.url.as_deref() == Some(uri)))
+    }
+
+    /// Boosts a status, once.
+    pub async fn boost(&self, id: &str, visibility: &str) -> Result<Answer, SendError> {
+        let path = ["api", "v1", "statuses", id, "reblog"];
+        let body = WriteBody::Json(json!({"visibility": visibility}));
+        self.write(Method::POST, &path, Vec::new(), body, "statuses", None)
             .await
-            .map_err(destination_error)?;
+    }
+
+    /// Replaces a status by another version of it. Repeating it changes nothing more.
+    pub async fn edit_status(&self, id: &str, body: Value) -> Result<Answer, SendError> {
+        let path = ["api", "v1", "statuses", id];
+        self.write(Method::PUT, &path, Vec::new(), WriteBody::Json(body), "statuses", None)
+            .await
+    }
+
+    /// Creates a status, once.
+    pub async fn post_status(&self, body: Value, key: &IdempotencyKey) -> Result<Answer, SendError> {
+        let headers = vec![("Idempotency-Key", key.as_str().to_owned())];
+        let path = ["api", "v1", "statuses"];
+        self.write(Method::POST, &path, headers, WriteBody::Json(body), "statuses", None)
+            .await
+    }
+
+    async fn write(
+        &self,
+        method: Method,
+        path: &[&str],
+        headers: Vec<(&'static str, String)>,
+        body: WriteBody,
+        family: &'static str,
+        sent: Option<Arc<AtomicU64>>,
+    ) -> Result<Answer, SendError> {
+        let not_sent = |e: DestinationError| SendError::NotSent(e.to_string());
+        let bearer = self
+            .token
+            .as_ref()
+            .ok_or_else(|| SendError::NotSent("writing needs a token".to_owned()))?;
+        let url = self.address(path).map_err(not_sent)?;
+        self.net
+            .send(Send {
+                method,
+                url,
+                bearer,
+                headers,
+                body,
+                family,
+                sent,
+            })
+            .await
+    }
+
+    pub(crate) async fn read(&self, path: &[&str], query: &[(&str, String)]) -> Result<Value, Refusal> {
+        let answer = self.get(path, query, None).await?;
         let status = answer.status.as_u16();
         match status {
             200 if is_json(&answer) => answer.json().map_err(|e| {
-                let message = format!("{} was answered with JSON that can't be read: {e}", url.path());
+                let message = format!("/{} was answered with JSON that can't be read: {e}", path.join("/"));
                 Refusal::Other(DestinationError::Malformed(message))
             }),
             // Pixelfed and some proxies show a login page with 200 where a token is dead (peers §0.6).
@@ -320,7 +301,7 @@ impl Client {
 }
 
 /// Why a read brought no JSON.
-enum Refusal {
+pub(crate) enum Refusal {
     Status(u16, String),
     Other(DestinationError),
 }
@@ -338,19 +319,6 @@ impl From<Refusal> for DestinationError {
             Refusal::Other(error) => error,
         }
     }
-}
-
-/// The status, or the one inside it, if the account wrote it.
-fn own_status(status: Status, account: &str) -> Option<Status> {
-    let status = match status.boosted {
-        Some(inner) => *inner,
-        None => status,
-    };
-    status
-        .author
-        .as_deref()
-        .is_none_or(|author| author == account)
-        .then_some(status)
 }
 
 fn is_json(answer: &Answer) -> bool {

@@ -2,7 +2,10 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
-use tombolo_model::{LengthUnit, Limits, LinkCost, MediaLimits, Mix, TextRules, as_array, bool_of, string_of, unsigned_of};
+use tombolo_model::{
+    Focus, LengthUnit, Limits, LinkCost, MediaLimits, Mix, TextRules, as_array, bool_of, number_of, string_of,
+    unsigned_of,
+};
 
 /// What an instance says about itself.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,18 +41,96 @@ pub struct Status {
     pub boosted: Option<Box<Status>>,
     /// Attachments in order.
     pub media: Vec<MediaEntity>,
+    /// Content warning, plain text.
+    pub spoiler_text: Option<String>,
+    /// Id in the API of the status that it answers.
+    pub in_reply_to_id: Option<String>,
+    /// Id in the API of whoever wrote that; known longer than the status itself (contract mastodon §0a.4).
+    pub in_reply_to_account_id: Option<String>,
+    /// Whether the asking account has boosted it.
+    pub reblogged: bool,
+    /// Name of the program that published it.
+    pub application: Option<String>,
+    /// Language tag.
+    pub language: Option<String>,
+    /// Hashtags without `#`, as the server normalised them.
+    pub tags: Vec<String>,
+    /// Whom it names.
+    pub mentions: Vec<MentionEntity>,
+    /// The choices of its poll.
+    pub poll: Vec<String>,
+    /// The status that it quotes, as far as the server shows it.
+    pub quote: Option<QuoteEntity>,
+    /// When it was last changed.
+    pub edited_at: Option<DateTime<Utc>>,
+    /// ActivityPub id of who wrote it, where the server tells (4.2 and later).
+    pub author_uri: Option<String>,
+    /// Whether its author keeps it on this server (glitch-soc, Hometown, GoToSocial).
+    pub local_only: bool,
+}
+
+/// A person named in a status.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MentionEntity {
+    /// `name` on the same server, `name@host` elsewhere.
+    pub acct: String,
+    /// Page for people.
+    pub url: String,
+}
+
+/// A quoted status.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct QuoteEntity {
+    /// ActivityPub id; unknown while the quote isn't accepted, and in quotes of quotes.
+    pub uri: Option<String>,
+    /// Page for people.
+    pub url: Option<String>,
 }
 
 /// An attachment.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct MediaEntity {
     /// Id in the API.
     pub id: String,
+    /// `image`, `video`, `gifv`, `audio`, `unknown`, or a word of the server's own.
+    pub kind: String,
     /// Where the file is; absent while it is processed.
     pub url: Option<String>,
+    /// Where the file was, if it comes from another server.
+    pub remote_url: Option<String>,
+    /// A still picture of it.
+    pub preview_url: Option<String>,
+    /// MIME type, where the server tells (Pixelfed, Pleroma).
+    pub mime: Option<String>,
     /// Alternative text.
     pub description: Option<String>,
+    /// Width and height in pixels.
+    pub size: Option<(u32, u32)>,
+    /// Frames per second.
+    pub fps: Option<f32>,
+    /// How long it plays, in seconds.
+    pub duration: Option<f64>,
+    /// Its focal point.
+    pub focus: Option<Focus>,
 }
+
+/// An account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountEntity {
+    /// Id in the API.
+    pub id: String,
+    /// Name without host.
+    pub username: String,
+    /// ActivityPub id of the actor, where the server tells (4.2 and later).
+    pub uri: Option<String>,
+    /// Page for people.
+    pub url: Option<String>,
+    /// Whether moderators have closed it: then its lists are empty (contract mastodon §0a.10).
+    pub suspended: bool,
+}
+
+/// Most attachments, tags, mentions or choices that are kept of one status.
+const MAX_PARTS: usize = 100;
 
 /// Longest address kept.
 const MAX_URI: usize = 2048;
@@ -68,34 +149,107 @@ pub fn identifier(value: &Value) -> Option<String> {
 pub fn parse_status(value: &Value) -> Option<Status> {
     let id = value.get("id").and_then(identifier)?;
     let text = |key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
+    let parts = |key: &str| as_array(value.get(key).unwrap_or(&Value::Null)).iter().take(MAX_PARTS);
+    let inside = |key: &str, field: &str| value.get(key).and_then(|v| v.get(field));
     Some(Status {
         uri: text("uri")
             .or_else(|| text("url"))
             .filter(|uri| uri.len() <= MAX_URI)
             .unwrap_or_else(|| id.clone()),
         url: text("url").filter(|url| url.len() <= MAX_URI),
-        created_at: text("created_at")
-            .and_then(|t| DateTime::parse_from_rfc3339(&t).ok())
-            .map(|t| t.to_utc()),
+        created_at: text("created_at").as_deref().and_then(instant),
         content: text("content").unwrap_or_default(),
         text: text("text").filter(|text| !text.is_empty()),
         visibility: text("visibility"),
         sensitive: value.get("sensitive").and_then(bool_of),
-        author: value
-            .get("account")
-            .and_then(|account| account.get("id"))
-            .and_then(identifier),
+        author: inside("account", "id").and_then(identifier),
+        author_uri: inside("account", "uri")
+            .and_then(Value::as_str)
+            .filter(|uri| uri.len() <= MAX_URI)
+            .map(str::to_owned),
         // A boost isn't boosted again: one level is all there is.
         boosted: value
             .get("reblog")
             .filter(|b| b.get("reblog").is_none_or(Value::is_null))
             .and_then(parse_status)
             .map(Box::new),
-        media: as_array(value.get("media_attachments").unwrap_or(&Value::Null))
-            .iter()
-            .filter_map(parse_media)
+        media: parts("media_attachments").filter_map(parse_media).collect(),
+        spoiler_text: text("spoiler_text").filter(|text| !text.trim().is_empty()),
+        in_reply_to_id: value.get("in_reply_to_id").and_then(identifier),
+        in_reply_to_account_id: value.get("in_reply_to_account_id").and_then(identifier),
+        reblogged: value.get("reblogged").and_then(bool_of) == Some(true),
+        application: inside("application", "name")
+            .and_then(Value::as_str)
+            .filter(|name| !name.is_empty())
+            .map(|name| name.chars().take(MAX_ID).collect()),
+        language: text("language").filter(|tag| !tag.is_empty() && tag.len() <= MAX_ID),
+        tags: parts("tags")
+            .filter_map(|tag| tag.get("name").and_then(Value::as_str))
+            .filter(|name| !name.is_empty() && name.len() <= MAX_URI)
+            .map(str::to_owned)
             .collect(),
+        mentions: parts("mentions").filter_map(parse_mention).collect(),
+        poll: as_array(inside("poll", "options").unwrap_or(&Value::Null))
+            .iter()
+            .take(MAX_PARTS)
+            .filter_map(|option| option.get("title").and_then(Value::as_str))
+            .map(str::to_owned)
+            .collect(),
+        quote: value.get("quote").filter(|quote| quote.is_object()).map(parse_quote),
+        edited_at: text("edited_at").as_deref().and_then(instant),
+        local_only: value.get("local_only").and_then(bool_of) == Some(true),
         id,
+    })
+}
+
+fn instant(text: &str) -> Option<DateTime<Utc>> {
+    use chrono::Datelike;
+    let at = DateTime::parse_from_rfc3339(text.trim()).ok()?.to_utc();
+    (0..=9999).contains(&at.year()).then_some(at)
+}
+
+fn parse_mention(value: &Value) -> Option<MentionEntity> {
+    let text = |key: &str| value.get(key).and_then(Value::as_str).filter(|t| t.len() <= MAX_URI);
+    Some(MentionEntity {
+        acct: text("acct")
+            .or_else(|| text("username"))?
+            .trim_start_matches('@')
+            .to_owned(),
+        url: text("url").unwrap_or_default().to_owned(),
+    })
+}
+
+/// Mastodon wraps the quoted status (contract mastodon §5.3); Pleroma and others put it there itself.
+fn parse_quote(value: &Value) -> QuoteEntity {
+    let status = match value.get("quoted_status") {
+        Some(status) => status,
+        None => value,
+    };
+    let text = |key: &str| {
+        let text = status.get(key).and_then(Value::as_str);
+        text.filter(|t| !t.is_empty() && t.len() <= MAX_URI).map(str::to_owned)
+    };
+    QuoteEntity {
+        uri: text("uri"),
+        url: text("url"),
+    }
+}
+
+/// Reads an account; `None` for what isn't one.
+pub fn parse_account(value: &Value) -> Option<AccountEntity> {
+    let text = |key: &str| {
+        value
+            .get(key)
+            .and_then(Value::as_str)
+            .filter(|t| !t.is_empty() && t.len() <= MAX_URI)
+    };
+    let acct = text("username").or_else(|| text("acct"))?;
+    Some(AccountEntity {
+        id: value.get("id").and_then(identifier)?,
+        username: acct.split('@').next().unwrap_or(acct).to_owned(),
+        uri: text("uri").map(str::to_owned),
+        url: text("url").map(str::to_owned),
+        suspended: value.get("suspended").and_then(bool_of) == Some(true),
     })
 }
 
@@ -107,19 +261,65 @@ pub(crate) fn parse_media(value: &Value) -> Option<MediaEntity> {
             .filter(|t| !t.is_empty())
             .map(str::to_owned)
     };
+    let address = |key: &str| text(key).filter(|url| url.len() <= MAX_URI);
+    let meta = |part: &str, key: &str| value.get("meta")?.get(part)?.get(key);
+    let side = |key: &str| {
+        meta("original", key)
+            .and_then(unsigned_of)
+            .and_then(|n| u32::try_from(n).ok())
+    };
+    #[allow(clippy::cast_possible_truncation)] // A place between -1 and 1.
+    let axis = |key: &str| {
+        meta("focus", key)
+            .and_then(number_of)
+            .map(|n| n.clamp(-1.0, 1.0) as f32)
+    };
     Some(MediaEntity {
         id: value.get("id").and_then(identifier)?,
-        url: text("url").filter(|url| url.len() <= MAX_URI),
+        kind: text("type").unwrap_or_else(|| "unknown".to_owned()),
+        url: address("url"),
+        remote_url: address("remote_url"),
+        preview_url: address("preview_url"),
+        mime: text("mime")
+            .or_else(|| Some(value.get("pleroma")?.get("mime_type")?.as_str()?.to_owned()))
+            .filter(|mime| mime.contains('/') && mime.len() <= MAX_ID),
         description: text("description"),
+        size: side("width").zip(side("height")).filter(|(w, h)| *w > 0 && *h > 0),
+        fps: meta("original", "frame_rate").and_then(parse_rate),
+        duration: meta("original", "duration")
+            .and_then(number_of)
+            .filter(|seconds| (0.0..604_800.0).contains(seconds)),
+        focus: axis("x").zip(axis("y")).map(|(x, y)| Focus { x, y }),
     })
+}
+
+/// A frame rate as Mastodon writes it: `30/1`, `8970000/298999` (contract mastodon §4.3), or a number.
+fn parse_rate(value: &Value) -> Option<f32> {
+    let rate = match value.as_str().and_then(|text| text.split_once('/')) {
+        Some((frames, seconds)) => frames.trim().parse::<f64>().ok()? / seconds.trim().parse::<f64>().ok()?,
+        None => number_of(value)?,
+    };
+    #[allow(clippy::cast_possible_truncation)] // Below a thousand.
+    (rate > 0.0 && rate < 1000.0).then_some(rate as f32)
 }
 
 /// Reads the instance document of either version. What it doesn't say is what Mastodon has by default (contract mastodon §2).
 pub fn parse_instance(value: &Value) -> Instance {
     let at = |path: &[&str]| path.iter().try_fold(value, |v, key| v.get(*key)).and_then(unsigned_of);
     let positive = |path: &[&str]| at(path).filter(|n| *n > 0);
+    // Pleroma has one limit for all files; what it says for pictures and videos is older than it (`upload_limit`).
+    let any_file = positive(&["upload_limit"]);
     let media = |key: &str, default: u64| at(&["configuration", "media_attachments", key]).unwrap_or(default);
+    let bytes = |key: &str, default: u64| {
+        let said = at(&["configuration", "media_attachments", key]);
+        said.or(any_file).unwrap_or(default)
+    };
     let small = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
+    let version = value
+        .get("version")
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .to_owned();
     let max = positive(&["configuration", "statuses", "max_characters"])
         .or_else(|| positive(&["max_toot_chars"]))
         .unwrap_or(500);
@@ -139,11 +339,7 @@ pub fn parse_instance(value: &Value) -> Instance {
         })
         .unwrap_or_default();
     Instance {
-        version: value
-            .get("version")
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-            .to_owned(),
+        version,
         limits: Limits {
             text: TextRules {
                 max: small(max),
@@ -156,13 +352,19 @@ pub fn parse_instance(value: &Value) -> Instance {
                 alone: true,
             },
             media: MediaLimits {
-                per_post: small(at(&["configuration", "statuses", "max_media_attachments"]).unwrap_or(4)),
+                per_post: small(
+                    at(&["configuration", "statuses", "max_media_attachments"])
+                        .or_else(|| positive(&["max_media_attachments"]))
+                        .unwrap_or(4),
+                ),
                 types,
-                image_bytes: media("image_size_limit", 16 << 20),
+                image_bytes: bytes("image_size_limit", 16 << 20),
                 image_pixels: media("image_matrix_limit", 33_177_600),
-                video_bytes: media("video_size_limit", 99 << 20),
+                video_bytes: bytes("video_size_limit", 99 << 20),
                 video_pixels: media("video_matrix_limit", 8_294_400),
                 video_fps: u32::try_from(media("video_frame_rate_limit", 120)).unwrap_or(u32::MAX),
+                // No instance document says what may stand beside what. Mastodon refuses a video beside anything
+                // (contract mastodon §4.5), others take it; what Mastodon takes, all do.
                 mix: Mix::PicturesOrOneVideo,
                 image_fit: None,
                 keeps_files: false,
@@ -213,6 +415,58 @@ mod tests {
         assert_eq!((limits.text.max, limits.text.link), (700, LinkCost::Full));
         assert_eq!(limits.media.video_bytes, 99 << 20);
         assert_eq!(parse_instance(&json!(null)).limits.text.max, 500);
+    }
+
+    #[test]
+    fn gotosocial_names_its_limits_in_the_same_places() {
+        let file = "../../tests/recordings/gotosocial-0.20.0-rc1/002-instance-v2.json";
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+        let recording: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+        let instance = parse_instance(&recording["response"]["body"]);
+        let (text, media) = (&instance.limits.text, &instance.limits.media);
+        assert_eq!((text.max, text.link, text.alt_max), (5000, LinkCost::Fixed(25), 1500));
+        assert_eq!(
+            (media.per_post, media.image_bytes, media.video_bytes),
+            (6, 40 << 20, 40 << 20)
+        );
+        assert!(media.takes("image/avif") && !media.takes("image/heic"));
+    }
+
+    #[test]
+    fn pleroma_has_one_limit_for_all_files() {
+        let limits = parse_instance(&json!({"max_toot_chars": 5000, "upload_limit": 16_000_000})).limits;
+        assert_eq!(
+            (limits.media.image_bytes, limits.media.video_bytes),
+            (16_000_000, 16_000_000)
+        );
+        assert_eq!(limits.text.link, LinkCost::Full);
+    }
+
+    #[test]
+    fn a_quote_is_read_in_all_its_forms() {
+        let quote = |quote: Value| parse_status(&json!({"id": "1", "quote": quote})).unwrap().quote;
+        let whole = quote(json!({"state": "accepted", "quoted_status": {"uri": "https://m.example/1"}})).unwrap();
+        assert_eq!(whole.uri.as_deref(), Some("https://m.example/1"));
+        let pending = quote(json!({"state": "pending", "quoted_status": null})).unwrap();
+        assert_eq!(pending, QuoteEntity::default());
+        let pleroma = quote(json!({"id": "2", "uri": "https://p.example/2"})).unwrap();
+        assert_eq!(pleroma.uri.as_deref(), Some("https://p.example/2"));
+        assert_eq!(quote(json!(null)), None);
+    }
+
+    #[test]
+    fn a_frame_rate_is_a_fraction_or_a_number() {
+        for (rate, fps) in [
+            (json!("30/1"), Some(30.0)),
+            (json!("8970000/298999"), Some(30.000_1)),
+            (json!(25), Some(25.0)),
+            (json!("0/0"), None),
+            (json!("x"), None),
+        ] {
+            let read = parse_rate(&rate);
+            let near = matches!((read, fps), (Some(a), Some(b)) if (a - b).abs() < 0.01_f32);
+            assert!(near || (read.is_none() && fps.is_none()), "{rate}: {read:?}");
+        }
     }
 
     #[test]

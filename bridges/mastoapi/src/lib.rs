@@ -4,6 +4,11 @@
 
 mod client;
 mod entities;
+mod look;
 
-pub use client::{Client, Paged};
-pub use entities::{Instance, MediaEntity, Status, identifier, parse_instance, parse_status};
+pub use client::Client;
+pub use entities::{
+    AccountEntity, Instance, MediaEntity, MentionEntity, QuoteEntity, Status, identifier, parse_account,
+    parse_instance, parse_status,
+};
+pub use look::Paged;

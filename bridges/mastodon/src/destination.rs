@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 use tombolo_mastoapi::{Client, Status};
 use tombolo_model::{
@@ -13,6 +14,7 @@ use tombolo_model::{
 use tombolo_net::Net;
 use url::Url;
 
+use crate::html::{decoded, plain};
 use crate::publish;
 
 /// How long an instance's limits are believed.
@@ -85,11 +87,14 @@ impl Destination for Mastodon {
         checkpoint: &mut dyn Checkpoint,
         meter: &dyn ProgressSink,
     ) -> PublishOutcome {
-        publish::publish(&self.client, draft, progress, checkpoint, meter).await
+        publish::publish(&self.client, self.cache.as_ref(), draft, progress, checkpoint, meter).await
     }
 
     async fn find(&self, account: &str, marker: &Marker, window: Window) -> Result<Found, DestinationError> {
         let since = window.since - LOOK_BACK;
+        if let Some(id) = &marker.boost {
+            return self.find_boost(account, id, since).await;
+        }
         let paged = self
             .client
             .own_statuses_since(account, since, &|status| carries(status, marker))
@@ -105,18 +110,56 @@ impl Destination for Mastodon {
         });
         Ok(Found { copies, blind })
     }
+
+    async fn locate(&self, uri: &str) -> Result<Option<String>, DestinationError> {
+        Ok(self.client.search_status(uri).await?.map(|status| status.id))
+    }
 }
 
-/// Whether a status is the copy: by media that only the copy can have, or by a link together with the name of a file or the
-/// beginning of its text.
+impl Mastodon {
+    /// Whether the account has boosted this status: the server says so of the status itself.
+    async fn find_boost(&self, account: &str, id: &str, since: DateTime<Utc>) -> Result<Found, DestinationError> {
+        let boosted = self.client.status(id).await?.filter(|status| status.reblogged);
+        let mut copies = Vec::new();
+        if boosted.is_some() {
+            let listed = self.client.own_boost_of(account, id, since).await?;
+            copies.push(match listed {
+                Some(boost) => publish::copy_of(&boost),
+                // The boost is there, wherever it is listed. It must not go by the boosted post's own address.
+                None => Copy {
+                    id: id.to_owned(),
+                    uri: format!(
+                        "{}/api/v1/statuses/{id}/reblog#{account}",
+                        Origin::of(self.client.instance())
+                    ),
+                    url: None,
+                    differences: Vec::new(),
+                },
+            });
+        }
+        Ok(Found { copies, blind: None })
+    }
+}
+
+/// Whether a status is the copy: by media that only the copy can have; by what it continues together with the beginning of its
+/// text; or by a link together with the name of a file or the beginning of its text.
 fn carries(status: &Status, marker: &Marker) -> bool {
     if status.media.iter().any(|m| marker.media.contains(&m.id)) {
         return true;
     }
+    let opens = |text: &str| {
+        letters(text)
+            .take(marker.opening.chars().count())
+            .eq(marker.opening.chars())
+    };
     // The text itself where the server shows it: some render it as Markdown. Else what the server made of it, whose links may
     // be shortened for the eye and whole in their addresses only.
     let sent = status.text.as_deref().unwrap_or_default();
-    let (html, rendered) = (decoded(&status.content), plain_of_html(&status.content));
+    let (html, rendered) = (decoded(&status.content), plain(&status.content));
+    let continues = marker.reply_to.is_some() && status.in_reply_to_id == marker.reply_to;
+    if continues && !marker.opening.is_empty() && (opens(sent) || opens(&rendered)) {
+        return true;
+    }
     let linked = marker
         .links
         .iter()
@@ -126,11 +169,6 @@ fn carries(status: &Status, marker: &Marker) -> bool {
     }
     // snac gives an attachment another id than the upload had, but keeps its file's name.
     let mut files = status.media.iter().filter_map(|m| file_name(m.url.as_deref()?));
-    let opens = |text: &str| {
-        letters(text)
-            .take(marker.opening.chars().count())
-            .eq(marker.opening.chars())
-    };
     files.any(|name| marker.files.contains(&name)) || opens(sent) || opens(&rendered)
 }
 
@@ -139,71 +177,6 @@ fn letters(text: &str) -> impl Iterator<Item = char> {
     text.chars()
         .filter(|c| c.is_alphanumeric())
         .flat_map(char::to_lowercase)
-}
-
-/// The text of HTML: tags dropped first, entities decoded afterwards.
-fn plain_of_html(html: &str) -> String {
-    let mut in_tag = false;
-    let text: String = html
-        .chars()
-        .filter(|c| match c {
-            '<' => {
-                in_tag = true;
-                false
-            }
-            '>' if in_tag => {
-                in_tag = false;
-                false
-            }
-            _ => !in_tag,
-        })
-        .collect();
-    decoded(&text)
-}
-
-/// Text with the entities decoded that servers write.
-fn decoded(text: &str) -> String {
-    let mut plain = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find('&') {
-        plain.push_str(&rest[..at]);
-        rest = &rest[at..];
-        let entity = rest
-            .find(';')
-            .filter(|end| *end <= 10)
-            .and_then(|end| Some((end, entity(&rest[1..end])?)));
-        match entity {
-            Some((end, character)) => {
-                plain.push(character);
-                rest = &rest[end + 1..];
-            }
-            None => {
-                plain.push('&');
-                rest = &rest[1..];
-            }
-        }
-    }
-    plain.push_str(rest);
-    plain
-}
-
-fn entity(name: &str) -> Option<char> {
-    match name {
-        "amp" => Some('&'),
-        "lt" => Some('<'),
-        "gt" => Some('>'),
-        "quot" => Some('"'),
-        "apos" => Some('\''),
-        "nbsp" => Some('\u{a0}'),
-        _ => {
-            let number = name.strip_prefix('#')?;
-            let code = match number.strip_prefix(['x', 'X']) {
-                Some(hexadecimal) => u32::from_str_radix(hexadecimal, 16),
-                None => number.parse(),
-            };
-            char::from_u32(code.ok()?)
-        }
-    }
 }
 
 /// Whether the link stands in the text as a whole, not as the beginning of a longer one.
@@ -238,6 +211,7 @@ mod tests {
             opening: opening.into(),
             media: vec!["upload-7".into()],
             files: vec!["5d41402a.mp4".into()],
+            ..Marker::default()
         }
     }
 
@@ -265,6 +239,25 @@ mod tests {
             &status("see https://v.example/w/abc", None, &file),
             &marker("x")
         ));
+    }
+
+    #[test]
+    fn a_part_of_a_thread_is_known_by_what_it_continues_and_how_it_begins() {
+        let mut marker = Marker {
+            opening: "andsoon".into(),
+            reply_to: Some("41".into()),
+            ..Marker::default()
+        };
+        let part = |text: &str, parent: &str| {
+            let value = serde_json::json!({"id": "42", "content": text, "in_reply_to_id": parent});
+            tombolo_mastoapi::parse_status(&value).expect("a status")
+        };
+        assert!(carries(&part("<p>And so on, to the end</p>", "41"), &marker));
+        assert!(!carries(&part("<p>And so on, to the end</p>", "40"), &marker));
+        assert!(!carries(&part("<p>An answer to somebody</p>", "41"), &marker));
+        // Without a beginning every answer to it would be the copy.
+        marker.opening.clear();
+        assert!(!carries(&part("<p>An answer to somebody</p>", "41"), &marker));
     }
 
     #[test]

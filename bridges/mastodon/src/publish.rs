@@ -1,32 +1,17 @@
 //! From a draft to a status: files up, processed, status created (contract mastodon §4, §5).
 
-use std::io;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
-
 use chrono::TimeDelta;
-use futures_util::StreamExt;
-use reqwest::Body;
 use serde_json::{Value, json};
-use tombolo_mastoapi::{Client, Status, identifier, parse_status};
+use tombolo_mastoapi::{Client, Status, parse_status};
 use tombolo_model::{
-    Checkpoint, Copy, DestinationError, Difference, Draft, MediaDraft, MediaError, ProgressSink, PublishOutcome,
-    PublishProgress, Step, UploadedMedia,
+    Cache, Checkpoint, Copy, DestinationError, Difference, Draft, Form, ProgressSink, PublishOutcome, PublishProgress,
+    Step, UploadedMedia,
 };
-use tombolo_net::{Answer, SendError, multipart, rate_limit_reset, retry_after};
+use tombolo_net::{Answer, SendError, rate_limit_reset, retry_after};
 
-/// Unattached media live for a day at least (contract mastodon §4.6); some of it is left unused.
-const MEDIA_LIFE: TimeDelta = TimeDelta::hours(20);
-/// How long one call waits for the server to process a file before it lets other work go first.
-const PATIENCE: TimeDelta = TimeDelta::seconds(5);
-/// First and longest pause between two looks at a file that is being processed.
-const FIRST_LOOK: Duration = Duration::from_secs(1);
-const LONGEST_LOOK: Duration = Duration::from_secs(10);
-/// Pause before a file that the server could not read is sent once more.
-const SECOND_TRY: Duration = Duration::from_secs(2);
-/// Longest address of a file that is kept.
-const MAX_URL: usize = 2048;
+use crate::mend::{self, Memory};
+use crate::upload::{is_api, upload, wait_until_processed};
+
 /// How much is kept of what a server made of a post otherwise than meant.
 const MAX_DIFFERENCE: usize = 200;
 /// Version of the progress record.
@@ -36,11 +21,21 @@ const UNNAMED_WAIT: TimeDelta = TimeDelta::minutes(5);
 
 pub(crate) async fn publish(
     client: &Client,
+    cache: &dyn Cache,
     draft: &Draft,
     mut progress: PublishProgress,
     checkpoint: &mut dyn Checkpoint,
     meter: &dyn ProgressSink,
 ) -> PublishOutcome {
+    let reply_to = match &draft.form {
+        Form::Status { reply_to } => reply_to.as_deref(),
+        Form::Boost(id) => return boost(client, draft, id, &progress, checkpoint, meter).await,
+        Form::Video(_) => {
+            return PublishOutcome::Rejected {
+                reason: "there are no videos with titles here, only posts".into(),
+            };
+        }
+    };
     let now = client.net().clock().now();
     if progress.version != VERSION {
         progress = PublishProgress {
@@ -68,249 +63,71 @@ pub(crate) async fn publish(
             return outcome;
         }
     }
-    post(client, draft, &progress, checkpoint, meter).await
+    post(client, cache, draft, reply_to, &progress, checkpoint, meter).await
 }
 
-async fn upload(
+/// Boosts a status that the instance knows, once.
+async fn boost(
     client: &Client,
-    index: usize,
-    media: &MediaDraft,
-    progress: &mut PublishProgress,
+    draft: &Draft,
+    id: &str,
+    progress: &PublishProgress,
     checkpoint: &mut dyn Checkpoint,
     meter: &dyn ProgressSink,
-) -> Result<usize, PublishOutcome> {
-    if let Some(until) = client.net().throttled_until(client.instance(), "upload") {
-        return Err(PublishOutcome::Throttled {
-            until,
-            reason: "the server's limit of uploads is used up".into(),
-        });
+) -> PublishOutcome {
+    if let Some(throttled) = used_up(client, "statuses") {
+        return throttled;
     }
-    checkpoint
-        .before(Step::Upload, progress)
-        .await
-        .map_err(PublishOutcome::NotNoted)?;
-    // Two tries: the server may refuse the thumbnail of a video that turns out to have no sound (contract mastodon §0a.1).
-    let mut with_thumbnail = media.thumbnail.is_some();
-    let mut again = false;
-    loop {
-        let answer = send_file(client, index, media, with_thumbnail, meter).await?;
-        let status = answer.status.as_u16();
-        let body: Value = answer.json().unwrap_or_default();
-        let id = body.get("id").and_then(identifier);
-        if let (200 | 202, Some(id)) = (status, id) {
-            let url = body
-                .get("url")
-                .and_then(Value::as_str)
-                .filter(|url| url.len() <= MAX_URL);
-            let now = client.net().clock().now();
-            progress.uploaded.push(UploadedMedia {
-                index,
-                id,
-                // 200 means ready, whether or not there is an address (contract mastodon §4.1).
-                url: if status == 200 {
-                    Some(url.unwrap_or_default().to_owned())
-                } else {
-                    None
-                },
-                expires: now + MEDIA_LIFE,
-                file_name: media.file_name.clone(),
-            });
-            checkpoint
-                .before(Step::Wait, progress)
-                .await
-                .map_err(PublishOutcome::NotNoted)?;
-            return Ok(progress.uploaded.len() - 1);
-        }
-        if status == 422 && with_thumbnail {
-            with_thumbnail = false;
-            continue;
-        }
-        // The server could not read the file: permanent after one more try (contract mastodon §4.1).
-        if status == 500 && is_api(&answer) {
-            if !again {
-                again = true;
-                client.net().clock().sleep(SECOND_TRY).await;
-                continue;
-            }
-            return Err(PublishOutcome::MediaRejected {
-                index,
-                reason: client.error_text(status, &answer.body),
-            });
-        }
-        return Err(upload_refused(client, index, &answer));
+    if let Err(e) = checkpoint.before(Step::Post, progress).await {
+        return PublishOutcome::NotNoted(e);
+    }
+    meter.stage("boosting", None);
+    let answer = match client.boost(id, draft.visibility.as_str()).await {
+        Ok(answer) => answer,
+        Err(SendError::NotSent(reason)) => return PublishOutcome::TryLater { reason },
+        Err(SendError::Unknown(reason)) => return PublishOutcome::Unknown { reason },
+    };
+    match answered(client, &answer) {
+        Ok(status) => PublishOutcome::Published(copy_of(&status)),
+        Err(outcome) => outcome,
     }
 }
 
-/// Sends one file, streamed from where it is.
-async fn send_file(
-    client: &Client,
-    index: usize,
-    media: &MediaDraft,
-    with_thumbnail: bool,
-    meter: &dyn ProgressSink,
-) -> Result<Answer, PublishOutcome> {
-    let unavailable = |error: &MediaError| PublishOutcome::MediaUnavailable {
-        index,
-        reason: error.to_string(),
-        moved: matches!(error, MediaError::Gone(_)),
-    };
-    let (bytes, stream) = media.body.open().await.map_err(|e| match e {
-        MediaError::Unusable(reason) => PublishOutcome::MediaRejected { index, reason },
-        other => unavailable(&other),
-    })?;
-    meter.stage("uploading", Some(bytes));
-    let sent = Arc::new(AtomicU64::new(0));
-    let broken = Arc::new(Mutex::new(None::<String>));
-    let counted = {
-        let (sent, broken) = (sent.clone(), broken.clone());
-        stream.map(move |chunk: io::Result<bytes::Bytes>| {
-            match &chunk {
-                Ok(chunk) => {
-                    sent.fetch_add(chunk.len() as u64, Ordering::Relaxed);
-                }
-                Err(e) => *broken.lock().unwrap_or_else(PoisonError::into_inner) = Some(e.to_string()),
-            }
-            chunk
-        })
-    };
-    let file = multipart::Part::stream_with_length(Body::wrap_stream(counted), bytes)
-        .file_name(media.file_name.clone())
-        .mime_str(&media.media_type)
-        .map_err(|_| PublishOutcome::MediaRejected {
-            index,
-            reason: format!("{:?} is no media type", media.media_type),
-        })?;
-    let mut form = multipart::Form::new();
-    if let Some(alt) = &media.alt {
-        form = form.text("description", alt.clone());
-    }
-    form = form.part("file", file);
-    if let Some(thumbnail) = media.thumbnail.as_ref().filter(|_| with_thumbnail) {
-        let part = multipart::Part::stream_with_length(thumbnail.bytes.clone(), thumbnail.bytes.len() as u64)
-            .file_name(format!("{}.thumbnail", media.file_name))
-            .mime_str(&thumbnail.media_type);
-        if let Ok(part) = part {
-            form = form.part("thumbnail", part);
-        }
-    }
-    let request = client.upload(form, sent.clone());
-    tokio::pin!(request);
-    let mut shown = 0;
-    let result = loop {
-        tokio::select! {
-            result = &mut request => break result,
-            () = tokio::time::sleep(Duration::from_millis(100)) => {
-                let now = sent.load(Ordering::Relaxed);
-                meter.advance(now - shown);
-                shown = now;
-            }
-        }
-    };
-    meter.advance(sent.load(Ordering::Relaxed) - shown);
-    result.map_err(|error| {
-        let at_source = broken.lock().unwrap_or_else(PoisonError::into_inner).take();
-        match at_source {
-            Some(reason) => PublishOutcome::MediaUnavailable {
-                index,
-                reason,
-                moved: false,
-            },
-            // What became of an upload doesn't matter: a file that nobody attaches disappears by itself.
-            None => match error {
-                SendError::NotSent(reason) | SendError::Unknown(reason) => PublishOutcome::TryLater { reason },
-            },
-        }
+/// Whether the server's limit leaves nothing.
+pub(crate) fn used_up(client: &Client, family: &'static str) -> Option<PublishOutcome> {
+    let until = client.net().throttled_until(client.instance(), family)?;
+    let what = if family == "upload" { "uploads" } else { family };
+    Some(PublishOutcome::Throttled {
+        until,
+        reason: format!("the server's limit of {what} is used up"),
     })
 }
 
-/// Whether the API itself answered, and not a proxy in front of it.
-fn is_api(answer: &Answer) -> bool {
-    answer.media_type().is_some_and(|kind| kind.contains("json")) && answer.json::<Value>().is_ok()
-}
-
-fn upload_refused(client: &Client, index: usize, answer: &Answer) -> PublishOutcome {
+/// The status that a creating request was answered with, or what else the answer means.
+fn answered(client: &Client, answer: &Answer) -> Result<Status, PublishOutcome> {
     let status = answer.status.as_u16();
+    let is_api = is_api(answer);
     let reason = client.error_text(status, &answer.body);
-    match status {
-        401 => PublishOutcome::AuthLost { reason },
-        403 if is_api(answer) => PublishOutcome::AuthLost { reason },
-        429 => throttled(client, answer),
-        // Refused for good: too large, or not a file it takes (contract mastodon §4.1, §8.3).
-        400 | 404 | 405 | 413 | 415 | 422 => PublishOutcome::MediaRejected { index, reason },
-        _ => PublishOutcome::TryLater { reason },
-    }
-}
-
-async fn wait_until_processed(
-    client: &Client,
-    place: usize,
-    progress: &mut PublishProgress,
-    meter: &dyn ProgressSink,
-) -> Result<(), PublishOutcome> {
-    let clock = client.net().clock();
-    let started = clock.now();
-    let mut pause = FIRST_LOOK;
-    loop {
-        let Some(media) = progress.uploaded.get(place) else {
-            return Ok(());
-        };
-        if media.url.is_some() {
-            return Ok(());
-        }
-        let (index, id, expires) = (media.index, media.id.clone(), media.expires);
-        meter.stage("waiting for the server to process it", None);
-        let answer = client.media(&id).await.map_err(try_later)?;
-        let status = answer.status.as_u16();
-        let body: Value = answer.json().unwrap_or_default();
-        match status {
-            200 => {
-                let url = body
-                    .get("url")
-                    .and_then(Value::as_str)
-                    .filter(|url| url.len() <= MAX_URL)
-                    .unwrap_or_default();
-                progress.uploaded[place].url = Some(url.to_owned());
-                return Ok(());
-            }
-            202 | 206 => {}
-            401 | 403 => {
-                return Err(PublishOutcome::AuthLost {
-                    reason: client.error_text(status, &answer.body),
-                });
-            }
-            404 | 410 => {
-                // Nothing was posted with it yet, so it has expired: it is sent again.
-                progress.uploaded.remove(place);
-                let until = clock.now() + TimeDelta::seconds(5);
-                return Err(PublishOutcome::InWork {
-                    until,
-                    progress: progress.clone(),
-                });
-            }
-            _ => {
-                progress.uploaded.remove(place);
-                return Err(PublishOutcome::MediaRejected {
-                    index,
-                    reason: client.error_text(status, &answer.body),
-                });
-            }
-        }
-        let now = clock.now();
-        if now - started >= PATIENCE {
-            // The longer it takes, the more rarely it is asked.
-            let age = MEDIA_LIFE - (expires - now);
-            let until = now + (age / 2).clamp(TimeDelta::seconds(5), TimeDelta::seconds(60));
-            return Err(PublishOutcome::InWork {
-                until,
-                progress: progress.clone(),
+    Err(match status {
+        200..=299 => {
+            let made = answer.json::<Value>().ok().as_ref().and_then(parse_status);
+            return made.ok_or_else(|| PublishOutcome::Unknown {
+                reason: "the server's answer isn't a status".into(),
             });
         }
-        clock.sleep(pause).await;
-        pause = (pause * 2).min(LONGEST_LOOK);
-    }
+        429 => throttled(client, answer),
+        // A refusal for want of a token is one, whoever says it (snac does so without a body).
+        401 => PublishOutcome::AuthLost { reason },
+        // Any other answer that isn't the API's comes from a proxy, which may have passed the request on (contract mastodon §8.3).
+        _ if !is_api && status != 413 => PublishOutcome::Unknown { reason },
+        403 => PublishOutcome::AuthLost { reason },
+        400..=499 => PublishOutcome::Rejected { reason },
+        _ => PublishOutcome::Unknown { reason },
+    })
 }
 
-fn try_later(error: DestinationError) -> PublishOutcome {
+/// A failed question while publishing: nothing was created.
+pub(crate) fn try_later(error: DestinationError) -> PublishOutcome {
     match error {
         DestinationError::AuthLost(reason) => PublishOutcome::AuthLost { reason },
         DestinationError::Throttled { what, until } => PublishOutcome::Throttled { until, reason: what },
@@ -322,20 +139,21 @@ fn try_later(error: DestinationError) -> PublishOutcome {
 
 async fn post(
     client: &Client,
+    cache: &dyn Cache,
     draft: &Draft,
+    reply_to: Option<&str>,
     progress: &PublishProgress,
     checkpoint: &mut dyn Checkpoint,
     meter: &dyn ProgressSink,
 ) -> PublishOutcome {
-    if let Some(until) = client.net().throttled_until(client.instance(), "statuses") {
-        return PublishOutcome::Throttled {
-            until,
-            reason: "the server's limit of statuses is used up".into(),
-        };
+    if let Some(throttled) = used_up(client, "statuses") {
+        return throttled;
     }
     let mut uploaded: Vec<&UploadedMedia> = progress.uploaded.iter().collect();
     uploaded.sort_by_key(|media| media.index);
     let media_ids: Vec<&str> = uploaded.iter().map(|media| media.id.as_str()).collect();
+    let (memory, now) = (Memory::of(cache, client.instance()), client.net().clock().now());
+    let added = memory.warning_for(draft, now);
     let mut body = json!({
         "status": draft.text,
         "media_ids": media_ids,
@@ -344,11 +162,14 @@ async fn post(
         // The server refuses rather than ping anybody (contract mastodon §3.3).
         "allowed_mentions": [],
     });
-    if let Some(warning) = &draft.content_warning {
+    if let Some(warning) = draft.content_warning.as_deref().or(added) {
         body["spoiler_text"] = json!(warning);
     }
     if let Some(language) = &draft.language {
         body["language"] = json!(language);
+    }
+    if let Some(id) = reply_to {
+        body["in_reply_to_id"] = json!(id);
     }
     if let Err(e) = checkpoint.before(Step::Post, progress).await {
         return PublishOutcome::NotNoted(e);
@@ -359,28 +180,26 @@ async fn post(
         Err(SendError::NotSent(reason)) => return PublishOutcome::TryLater { reason },
         Err(SendError::Unknown(reason)) => return PublishOutcome::Unknown { reason },
     };
-    let status = answer.status.as_u16();
-    let is_api = is_api(&answer);
-    let reason = client.error_text(status, &answer.body);
-    match status {
-        200..=299 => match answer.json::<Value>().ok().as_ref().and_then(parse_status) {
-            Some(status) => PublishOutcome::Published(compared(&status, draft)),
-            None => PublishOutcome::Unknown {
-                reason: "the server's answer isn't a status".into(),
-            },
-        },
-        429 => throttled(client, &answer),
-        // A refusal for want of a token is one, whoever says it (snac does so without a body).
-        401 => PublishOutcome::AuthLost { reason },
-        // Any other answer that isn't the API's comes from a proxy, which may have passed the request on (contract mastodon §8.3).
-        _ if !is_api && status != 413 => PublishOutcome::Unknown { reason },
-        403 => PublishOutcome::AuthLost { reason },
-        400..=499 => PublishOutcome::Rejected { reason },
-        _ => PublishOutcome::Unknown { reason },
+    let mut status = match answered(client, &answer) {
+        Ok(status) => status,
+        // The text was fitted without the warning that was added to it: it goes without the next time.
+        Err(PublishOutcome::Rejected { reason }) if added.is_some() && answer.status.as_u16() == 422 => {
+            memory.forget();
+            return PublishOutcome::TryLater { reason };
+        }
+        Err(outcome) => return outcome,
+    };
+    if mend::depends_on_flag(draft) && added.is_none() && status.sensitive == Some(false) {
+        memory.note(now);
+        if let Some(covered) = mend::cover(client, &status, draft, &media_ids).await {
+            status = covered;
+        }
     }
+    PublishOutcome::Published(compared(&status, draft))
 }
 
-fn throttled(client: &Client, answer: &Answer) -> PublishOutcome {
+/// When the server will take more.
+pub(crate) fn throttled(client: &Client, answer: &Answer) -> PublishOutcome {
     let now = client.net().clock().now();
     let until = retry_after(&answer.headers, now)
         .or_else(|| rate_limit_reset(&answer.headers, now))
@@ -422,6 +241,10 @@ fn compared(status: &Status, draft: &Draft) -> Copy {
         draft.visibility.as_str().to_owned(),
         status.visibility.clone(),
     );
+    if draft.content_warning.is_none() {
+        // Added where a server covers nothing without one.
+        differ("content warning", "none".to_owned(), status.spoiler_text.clone());
+    }
     // A content warning makes media sensitive by itself (contract mastodon §5.1).
     let sensitive = draft.sensitive || draft.content_warning.is_some();
     differ(
@@ -456,6 +279,7 @@ mod tests {
             visibility: Visibility::Public,
             media: Vec::new(),
             key: IdempotencyKey::from_random([0; 16]),
+            form: Form::Status { reply_to: None },
         };
         let value = json!({"id": "1", "visibility": "v".repeat(100_000), "sensitive": false});
         let copy = compared(&parse_status(&value).expect("a status"), &draft);

@@ -8,7 +8,7 @@ mod files;
 mod scene;
 
 use reqwest::Method;
-use tombolo_mastodon::stand_in::{Options, Preferences};
+use tombolo_mastodon::stand_in::{Options, Preferences, Ways};
 use tombolo_net::stand_in::recordings::Permitted;
 
 use self::scene::{Scene, got};
@@ -21,7 +21,7 @@ const PERMITTED: &[(&str, Permitted)] = &[
         "describes the picture that comes with Mastodon",
     ),
     permitted(
-        "026 374 382 383",
+        "026 374 382 383 445",
         "vary",
         "says more or less when the framework has the answer in its cache",
     ),
@@ -373,8 +373,7 @@ async fn a_deleted_status_is_gone_and_its_media_come_back() {
     scene.end();
 }
 
-/// Everything that was posted before the listings were recorded, in the recorded order. A boost, which the stand-in
-/// doesn't know, is an ordinary post here.
+/// Everything that was posted before the listings were recorded, in the recorded order.
 async fn a_full_account() -> Scene {
     let mut scene = begin().await;
     scene.later(3);
@@ -429,8 +428,8 @@ async fn a_full_account() -> Scene {
     scene
         .play("alice", &["281", "285", "293", "294", "299", "300", "312"])
         .await;
-    let instead = serde_json::json!({"status": "instead of a boost"});
-    got(scene.ask("alice", Method::POST, "/api/v1/statuses").json(&instead)).await;
+    scene.play("bob", &["319"]).await;
+    scene.play("alice", &["320"]).await;
     scene.later(1);
     scene.play("alice", &["323"]).await;
     scene
@@ -450,7 +449,9 @@ async fn listings_are_paged_and_hide_what_is_not_for_everybody() {
             ],
         )
         .await;
+    scene.play("bob", &["346"]).await;
     scene.play("alice", &["347", "349", "350", "358", "361"]).await;
+    scene.play("alice", &["546"]).await;
     scene.play("unknown", &["348", "497"]).await;
     scene.play("", &["353", "357"]).await;
     scene.end();
@@ -478,6 +479,22 @@ async fn other_servers_read_what_is_public() {
             ],
         )
         .await;
+    scene.end();
+}
+
+#[tokio::test]
+async fn a_closed_server_refuses_in_the_same_words() {
+    let mut scene = a_full_account().await;
+    scene.toots.set_ways(Ways {
+        anonymous_api: false,
+        ..Ways::default()
+    });
+    scene.play("", &["439", "440", "441", "445"]).await;
+    scene.toots.set_ways(Ways {
+        unsigned_objects: false,
+        ..Ways::default()
+    });
+    scene.play("", &["419", "421", "423"]).await;
     scene.end();
 }
 

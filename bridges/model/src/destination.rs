@@ -171,8 +171,13 @@ pub struct CheckpointError(pub String);
 pub trait ProgressSink: Send + Sync {
     /// A new stage, in a few words; `total` in bytes where it has a size.
     fn stage(&self, what: &str, total: Option<u64>);
-    /// So many bytes of the stage are done.
-    fn advance(&self, bytes: u64);
+    /// A new stage that isn't measured in bytes, of so many steps.
+    fn work(&self, what: &str, steps: u64) {
+        let _ = steps;
+        self.stage(what, None);
+    }
+    /// So many bytes or steps of the stage are done.
+    fn advance(&self, done: u64);
 }
 
 /// Shows nothing.

@@ -211,6 +211,20 @@ pub enum WriteBody {
     Json(serde_json::Value),
     /// Fields and files.
     Multipart(reqwest::multipart::Form),
+    /// A piece of a file, held in memory. It leaves slice by slice, which [`Send::sent`] counts; its length is announced.
+    Bytes(Bytes),
+}
+
+/// A form that names the caller by its fields, such as a sign-in: sent at most once, without a bearer token.
+pub struct SendForm<'a> {
+    /// Where.
+    pub url: Url,
+    /// Further headers.
+    pub headers: Vec<(&'static str, String)>,
+    /// The fields. Secrets among them appear in no message.
+    pub fields: &'a [(&'a str, &'a str)],
+    /// Requests of one family share the server's limit.
+    pub family: &'static str,
 }
 
 impl Net {
@@ -311,33 +325,66 @@ impl Net {
 
     /// Sends a request that has an effect, at most once. The caller decides what an unknown outcome means.
     pub async fn send(&self, send: Send<'_>) -> Result<Answer, SendError> {
-        self.0.guard.check_url(&send.url).map_err(|e| SendError::NotSent(e.0))?;
         let what = format!("{} {}", send.method, shown(&send.url));
-        let timeouts = &self.0.timeouts;
-        let mut request = self
-            .0
-            .strict
-            .request(send.method, send.url.clone())
-            .bearer_auth(send.bearer.expose_secret())
-            .header(ACCEPT, "application/json")
-            .header(ACCEPT_LANGUAGE, "en");
-        for (name, value) in send.headers {
-            request = request.header(name, value);
-        }
-        request = match send.body {
+        let request = self
+            .writer(send.method, &send.url, send.headers)?
+            .bearer_auth(send.bearer.expose_secret());
+        let request = match send.body {
             WriteBody::Empty => request,
             WriteBody::Json(value) => request.json(&value),
             WriteBody::Multipart(form) => request.multipart(form),
+            WriteBody::Bytes(bytes) => request
+                .header(CONTENT_LENGTH, bytes.len())
+                .body(in_slices(bytes, send.sent.clone())),
         };
+        self.send_once(request, &send.url, &what, send.family, send.sent).await
+    }
+
+    /// Sends a form without a bearer token, at most once. The caller decides what an unknown outcome means.
+    pub async fn send_form(&self, send: SendForm<'_>) -> Result<Answer, SendError> {
+        let what = format!("POST {}", shown(&send.url));
+        let request = self.writer(Method::POST, &send.url, send.headers)?.form(send.fields);
+        self.send_once(request, &send.url, &what, send.family, None).await
+    }
+
+    /// A request that follows no redirect and goes over a connection of its own.
+    fn writer(
+        &self,
+        method: Method,
+        url: &Url,
+        headers: Vec<(&'static str, String)>,
+    ) -> Result<RequestBuilder, SendError> {
+        self.0.guard.check_url(url).map_err(|e| SendError::NotSent(e.0))?;
+        let mut request = self
+            .0
+            .strict
+            .request(method, url.clone())
+            .header(ACCEPT, "application/json")
+            .header(ACCEPT_LANGUAGE, "en");
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        Ok(request)
+    }
+
+    async fn send_once(
+        &self,
+        request: RequestBuilder,
+        to: &Url,
+        what: &str,
+        family: &'static str,
+        sent: Option<Arc<AtomicU64>>,
+    ) -> Result<Answer, SendError> {
+        let timeouts = &self.0.timeouts;
         let response = tokio::select! {
-            result = request.send() => result.map_err(|e| send_error(&what, e))?,
-            () = stalled(send.sent.clone(), timeouts.answer) => {
+            result = request.send() => result.map_err(|e| send_error(what, e))?,
+            () = stalled(sent, timeouts.answer) => {
                 return Err(SendError::Unknown(format!("{what} was not answered within {:?}", timeouts.answer)));
             }
         };
-        self.learn(&send.url, send.family, response.status(), response.headers());
+        self.learn(to, family, response.status(), response.headers());
         let (status, headers, url) = (response.status(), response.headers().clone(), response.url().clone());
-        let body = tokio::time::timeout(timeouts.read, collect(response, MAX_ANSWER, &what))
+        let body = tokio::time::timeout(timeouts.read, collect(response, MAX_ANSWER, what))
             .await
             .map_err(|_| SendError::Unknown(format!("the answer to {what} stopped halfway")))?
             .map_err(|e| SendError::Unknown(e.into_error().to_string()))?;
@@ -360,7 +407,7 @@ impl Net {
     }
 
     /// Does a read until it is answered for good. Nothing here may have an effect at the server.
-    async fn repeated<T: Answered, F: Future<Output = Result<T, Failure>>>(
+    pub(crate) async fn repeated<T: Answered, F: Future<Output = Result<T, Failure>>>(
         &self,
         url: &Url,
         family: &'static str,
@@ -467,7 +514,7 @@ impl Net {
     }
 
     /// What follows redirects never carries a token.
-    fn reader(&self, bearer: Option<&SecretString>) -> &Client {
+    pub(crate) fn reader(&self, bearer: Option<&SecretString>) -> &Client {
         if bearer.is_some() {
             &self.0.strict
         } else {
@@ -540,7 +587,7 @@ impl Failure {
 }
 
 /// What a read is judged by.
-trait Answered {
+pub(crate) trait Answered {
     fn head(&self) -> (StatusCode, &HeaderMap);
 }
 
@@ -557,7 +604,7 @@ impl Answered for Response {
 }
 
 /// Sends a read, once, and waits for the headers of its answer.
-async fn read(request: RequestBuilder, what: &str) -> Result<Response, Failure> {
+pub(crate) async fn read(request: RequestBuilder, what: &str) -> Result<Response, Failure> {
     request.send().await.map_err(|error| {
         let refusal = is_refusal(&error);
         let (connect, timeout, builder) = (error.is_connect(), error.is_timeout(), error.is_builder());
@@ -577,7 +624,7 @@ async fn read(request: RequestBuilder, what: &str) -> Result<Response, Failure> 
 }
 
 /// A redirect that is left after all that could be followed leads to no web address.
-fn followed(response: Response, what: &str) -> Result<Response, Failure> {
+pub(crate) fn followed(response: Response, what: &str) -> Result<Response, Failure> {
     match response.status().as_u16() {
         301 | 302 | 303 | 307 | 308 => Err(Failure::Final(NetError::Refused(format!(
             "{what} was answered with a redirect to nowhere"
@@ -587,7 +634,7 @@ fn followed(response: Response, what: &str) -> Result<Response, Failure> {
 }
 
 /// Reads a body up to a limit.
-async fn collect(mut response: Response, max: u64, what: &str) -> Result<Bytes, Failure> {
+pub(crate) async fn collect(mut response: Response, max: u64, what: &str) -> Result<Bytes, Failure> {
     let mut body = BytesMut::new();
     loop {
         match response.chunk().await {
@@ -608,6 +655,23 @@ async fn collect(mut response: Response, max: u64, what: &str) -> Result<Bytes, 
             }
         }
     }
+}
+
+/// Largest piece of a body that is counted at once.
+const SLICE: usize = 64 << 10;
+
+/// A body held in memory, as a stream that counts what it gives away.
+fn in_slices(mut bytes: Bytes, sent: Option<Arc<AtomicU64>>) -> reqwest::Body {
+    let slices = std::iter::from_fn(move || {
+        (!bytes.is_empty()).then(|| {
+            let slice = bytes.split_to(bytes.len().min(SLICE));
+            if let Some(sent) = &sent {
+                sent.fetch_add(slice.len() as u64, Ordering::Relaxed);
+            }
+            Ok::<_, io::Error>(slice)
+        })
+    });
+    reqwest::Body::wrap_stream(futures_util::stream::iter(slices))
 }
 
 /// Ends when nothing has been sent, and nothing answered, for a while.

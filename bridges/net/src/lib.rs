@@ -9,12 +9,14 @@ mod download;
 mod error;
 mod guard;
 mod headers;
+mod range;
 #[cfg(feature = "stand-in")]
 pub mod stand_in;
 
-pub use client::{Answer, Download, Get, Net, NetConfig, Send, SystemEntropy, Timeouts, WriteBody};
+pub use client::{Answer, Download, Get, Net, NetConfig, Send, SendForm, SystemEntropy, Timeouts, WriteBody};
 pub use error::{NetError, SendError};
 pub use guard::{Guard, Refused, is_public, shown};
 pub use headers::{media_type, rate_limit_reset, retry_after};
+pub use range::Piece;
 /// The parts of a multipart request.
 pub use reqwest::multipart;

@@ -130,7 +130,7 @@ pub(crate) async fn probe(net: &Net, instance: &Url, creator: &Creator) -> Resul
     first_page(net, instance, creator, None).await.map(drop)
 }
 
-/// Reads one video: its detail, and its captions where it is public.
+/// Reads one video, known by its id or its page: its detail, and its captions where it is public.
 pub(crate) async fn fetch(net: &Net, instance: &Url, creator: &Creator, id: &ApId) -> Result<Fetched, SourceError> {
     let (key, detail) = match detail(net, instance, id).await? {
         Detail::Found(key, value) => (key, value),
@@ -138,7 +138,7 @@ pub(crate) async fn fetch(net: &Net, instance: &Url, creator: &Creator, id: &ApI
     };
     let post = |captions: &Value| {
         post_from_api(&detail, captions, instance)
-            .filter(|post| post.id == *id)
+            .filter(|post| post.aliases.contains(id.as_str()))
             .ok_or_else(|| SourceError::Malformed(format!("{instance} describes {id} in a way that can't be read")))
     };
     let plain = post(&Value::Null)?;

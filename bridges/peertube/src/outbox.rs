@@ -96,7 +96,7 @@ pub(crate) async fn fetch(net: &Net, creator: &Creator, id: &ApId) -> Result<Fet
         return Ok(Fetched::NotPublic(format!("it is not by {}", creator.actor)));
     }
     let post = post_from_activitypub(&value)
-        .filter(|post| post.id == *id)
+        .filter(|post| post.aliases.contains(id.as_str()))
         .ok_or_else(|| SourceError::Malformed(format!("{id} is not a video that can be read")))?;
     if post.visibility == Visibility::Private {
         return Ok(Fetched::NotPublic("it is not addressed to the public".into()));

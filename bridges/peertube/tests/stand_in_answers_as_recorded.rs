@@ -522,8 +522,6 @@ async fn rate_limits_are_as_recorded() {
     let given = scene.replay("325").await;
     assert_eq!(given.headers["x-ratelimit-remaining"], "0");
     let token = format!("Bearer {}", scene.tube.sign_in("alice"));
-    let path = "/api/v1/users/me/video-quota-used";
-    scene.swap(path, "/api/v1/users/me");
     scene.replay_as("326", &[("authorization", &token)], &[]).await;
     scene.clock.advance(Duration::from_secs(10));
     scene.replay("324").await;

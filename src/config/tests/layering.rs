@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use chrono::{TimeZone, Utc};
 use secrecy::ExposeSecret;
+use tombolo_model::Visibility;
 
 use super::super::*;
 use super::*;
@@ -21,15 +22,21 @@ fn a_short_file_gets_all_defaults() {
         (route.schedule.as_str(), route.jitter),
         ("*/15 * * * *", Duration::from_secs(30))
     );
-    let expected = Settings {
-        since: Since::Now,
-        visibility: Visibility::Public,
-        include_unlisted: false,
-        hashtags: 10,
-        backfill_per_run: 10,
-    };
     assert_eq!(route.destinations.len(), 1);
-    assert_eq!(route.destinations[0].settings, expected);
+    let settings = &route.destinations[0].settings;
+    assert_eq!((settings.since, settings.backfill_per_run), (Since::Now, 10));
+    let making = &settings.making;
+    // The defaults of the file are those of the library.
+    let library = crate::transform::Settings::default();
+    assert_eq!(making.rules, library.rules);
+    assert_eq!((making.visibility, making.hashtags), (Visibility::Public, 10));
+    assert_eq!(
+        (making.mode, making.overflow, making.captions),
+        (library.mode, library.overflow, library.captions)
+    );
+    assert!(making.template.is_none() && making.teaser.is_none() && making.slideshow.is_none() && !making.import);
+    assert_eq!(config.media.ffmpeg, FfmpegChoice::Auto);
+    assert_eq!(config.media.space, 8 << 30);
     assert_eq!(config.network, Network::default());
 }
 
@@ -45,9 +52,9 @@ fn one_destination_can_differ() {
     "#;
     let config = World::with(&format!("{GOOD}{text}")).config();
     let settings = &config.routes["videos"].destinations[0].settings;
-    assert_eq!(settings.visibility, Visibility::Unlisted);
+    assert_eq!(settings.making.visibility, Visibility::Unlisted);
     assert_eq!(settings.since, Since::Beginning);
-    assert_eq!(settings.hashtags, 3);
+    assert_eq!(settings.making.hashtags, 3);
 }
 
 #[test]
@@ -73,7 +80,7 @@ fn inline_tables_and_dotted_keys_mean_the_same() {
     );
     assert_eq!(config.accounts["toots"].handle.to_string(), "me@social.example");
     assert_eq!(
-        config.routes["videos"].destinations[0].settings.visibility,
+        config.routes["videos"].destinations[0].settings.making.visibility,
         Visibility::Unlisted
     );
     assert_eq!(format!("{:?}", config.network.allow), "[10.0.0.0/8, ::1/128]");
@@ -93,8 +100,11 @@ fn the_environment_wins_over_the_file() {
     let config = &loaded.config;
     assert_eq!(config.timezone, chrono_tz::Europe::Lisbon);
     let settings = &config.routes["videos"].destinations[0].settings;
-    assert_eq!((settings.hashtags, settings.include_unlisted), (7, true));
-    assert_eq!(settings.visibility, Visibility::Private);
+    assert_eq!(
+        (settings.making.hashtags, settings.making.rules.include_unlisted),
+        (7, true)
+    );
+    assert_eq!(settings.making.visibility, Visibility::Private);
     assert_eq!(config.network.allow.len(), 2);
     assert_eq!(loaded.sources().file, Some(world.path(".config/tombolo/config.toml")));
     assert_eq!(loaded.sources().variables.len(), 5);
@@ -153,7 +163,7 @@ fn names_in_variables_find_the_files_spelling() {
         .env("TOMBOLO_ROUTES__VIDEOS__ON__MY_TOOTS__HASHTAGS", "0");
     let config = world.config();
     assert_eq!(config.accounts["My-Toots"].settle, Duration::from_secs(120));
-    assert_eq!(config.routes["videos"].destinations[0].settings.hashtags, 0);
+    assert_eq!(config.routes["videos"].destinations[0].settings.making.hashtags, 0);
 }
 
 #[test]
@@ -238,7 +248,7 @@ fn the_defaults_explain_every_setting() {
     let keys = super::super::check::TOP_KEYS
         .iter()
         .chain(&super::super::check::ACCOUNT_KEYS);
-    for key in keys.chain(&super::super::routes::ROUTE_KEYS) {
+    for key in keys.chain(&super::super::routes::route_keys()) {
         let said = |line: &str| line.trim_start_matches(['#', ' ', '[']).starts_with(key);
         let on = |line: &str| *key == "on" && line.contains(".on.");
         assert!(

@@ -235,7 +235,7 @@ fn unknown_settings_are_answered_with_the_one_that_was_meant() {
        |
      2 | colour = …
        | ^^^^^^
-       = help: settings here: data_dir, timezone, accounts, routes, network
+       = help: settings here: data_dir, timezone, accounts, routes, network, media
 
     error: account: there is no such setting
       --> /home/me/.config/tombolo/config.toml:3:2

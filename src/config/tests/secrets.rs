@@ -18,7 +18,7 @@ fn a_configuration_with_a_token_that_others_can_read_is_refused() {
     }
     let world = World::empty().file(".config/tombolo/config.toml", 0o644, &text);
     insta::assert_snapshot!(world.mistakes(), @r#"
-    error: there is a token in this file, and others can read it (mode 0644)
+    error: there is a token or password in this file, and others can read it (mode 0644)
       --> /home/me/.config/tombolo/config.toml:11:1
        = help: chmod 600 /home/me/.config/tombolo/config.toml
 

@@ -182,3 +182,38 @@ fn a_description_of_256_kib_is_fitted_quickly() {
         assert!(took < std::time::Duration::from_secs(10), "{took:?}");
     }
 }
+
+#[test]
+fn where_tags_are_stripped_an_angle_bracket_is_written_so_that_it_survives() {
+    // contract pixelfed §4; recordings status-caption-lt3 and status-caption-amp-lt3
+    let rules = super::pixelfed(500);
+    let fitted = compose(&parts("", "I <3 you & https://a.org/x<b", &[]), &rules).unwrap();
+    assert_eq!(fitted.text, format!("I &lt;3 you & https://a.org/x &lt;b\n\n{LINK}"));
+    assert_eq!(fitted.shown(&rules), format!("I <3 you & https://a.org/x <b\n\n{LINK}"));
+    assert_eq!(fitted.length, fitted.text.chars().count());
+    assert_eq!(length("<", None, &rules), 4);
+    let fitted = compose(&parts("", &"<".repeat(500), &[]), &rules).unwrap();
+    assert!(
+        fitted.length <= 500 && fitted.text.contains("&lt;…\n\n"),
+        "{}",
+        fitted.text
+    );
+    assert_eq!(
+        compose(&parts("", "<3", &[]), &mastodon(500)).unwrap().text,
+        format!("<3\n\n{LINK}")
+    );
+}
+
+#[test]
+fn a_warning_is_no_longer_than_the_server_takes() {
+    let parts = StatusText {
+        warning: Some("word ".repeat(50)),
+        ..parts("A walk", "By the sea", &[])
+    };
+    let fitted = compose(&parts, &super::pixelfed(500)).unwrap();
+    let warning = fitted.warning.unwrap();
+    assert!(
+        warning.ends_with("word…") && warning.chars().count() <= 140 && fitted.cut,
+        "{warning}"
+    );
+}

@@ -1,7 +1,11 @@
 mod composing;
 mod contract;
+mod html;
 mod markdown;
 mod properties;
+mod templates;
+mod threads;
+mod video;
 
 use tombolo_model::{LengthUnit, LinkCost, TextRules};
 
@@ -13,6 +17,9 @@ fn mastodon(max: usize) -> TextRules {
         link: LinkCost::Fixed(23),
         warning_counts: true,
         alt_max: 1500,
+        warning_max: None,
+        escape_angle: false,
+        alone: true,
     }
 }
 
@@ -23,5 +30,26 @@ fn code_points(max: usize) -> TextRules {
         link: LinkCost::Full,
         warning_counts: false,
         alt_max: 1500,
+        warning_max: None,
+        escape_angle: false,
+        alone: true,
+    }
+}
+
+/// Pixelfed's rules (contract pixelfed §4).
+fn pixelfed(max: usize) -> TextRules {
+    TextRules {
+        warning_max: Some(140),
+        escape_angle: true,
+        alone: false,
+        ..code_points(max)
+    }
+}
+
+/// GoToSocial counts code points, the warning among them.
+fn gotosocial(max: usize) -> TextRules {
+    TextRules {
+        warning_counts: true,
+        ..code_points(max)
     }
 }

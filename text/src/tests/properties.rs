@@ -34,8 +34,9 @@ fn rules() -> impl Strategy<Value = TextRules> {
         any::<bool>(),
         prop_oneof![Just(LinkCost::Full), (1usize..40).prop_map(LinkCost::Fixed)],
         any::<bool>(),
+        any::<bool>(),
     )
-        .prop_map(|(max, graphemes, link, warning_counts)| TextRules {
+        .prop_map(|(max, graphemes, link, warning_counts, escape_angle)| TextRules {
             max,
             unit: if graphemes {
                 LengthUnit::Graphemes
@@ -45,6 +46,9 @@ fn rules() -> impl Strategy<Value = TextRules> {
             link,
             warning_counts,
             alt_max: 1500,
+            warning_max: escape_angle.then_some(20),
+            escape_angle,
+            alone: true,
         })
 }
 
@@ -78,6 +82,9 @@ proptest! {
         let link_stands_free = urls(&fitted.text).into_iter().any(|url| &fitted.text[url] == link);
         prop_assert!(link_stands_free, "{:?}", fitted.text);
 
+        prop_assert!(!rules.escape_angle || !fitted.text.contains('<'));
+        let longest = rules.warning_max.unwrap_or(usize::MAX);
+        prop_assert!(fitted.warning.as_ref().is_none_or(|warning| warning.chars().count() <= longest));
         let body = neutralise_mentions(&clean(&parts.body));
         let title = neutralise_mentions(&clean_line(parts.title.as_deref().unwrap_or_default()));
         let mut known = addresses(&body);
@@ -88,12 +95,90 @@ proptest! {
         }
         let sources: HashSet<&str> = body.graphemes(true).chain(title.graphemes(true)).collect();
         let ours: HashSet<&str> = link.graphemes(true).chain(parts.hashtags.iter().flat_map(|t| t.graphemes(true))).collect();
-        for grapheme in fitted.text.graphemes(true) {
+        for grapheme in fitted.text.replace("&lt;", "<").graphemes(true) {
             // What stands before the mark of the cut may melt into it.
             let bare = grapheme.trim_end_matches([' ', '…', '\n']);
             let known = bare.is_empty() || [grapheme, bare].iter().any(|g| sources.contains(g) || ours.contains(g));
             prop_assert!(known, "{grapheme:?} of {:?} is new", fitted.text);
         }
+    }
+
+    #[test]
+    fn of_a_thread_every_part_fits_and_nothing_is_lost(
+        title in proptest::option::of("[A-Z][a-z]{1,20}"), body in text(), warning in proptest::option::of("[a-z]{1,9}"),
+        tags in prop::collection::vec("#[a-z]{1,9}", 0..3), max in 130usize..250, server in 0usize..3,
+    ) {
+        let rules = [super::mastodon(max), super::pixelfed(max), super::gotosocial(max)][server].clone();
+        let link = "https://video.example.org/w/9aBcDeFg";
+        // The body has no such counter of its own, and its paragraphs aren't what we take off below.
+        let body = body.replace('(', "").replace("\n#", "\n");
+        let parts = StatusText { title: title.clone(), body, link, hashtags: tags, warning };
+        let statuses = compose_thread(&parts, &rules, 999, 1).unwrap();
+        let count = statuses.len();
+        let mut read = String::new();
+        for (i, status) in statuses.iter().enumerate() {
+            prop_assert!(status.length <= max && status.length == length(&status.text, status.warning.as_deref(), &rules));
+            prop_assert_eq!(&status.warning, &parts.warning);
+            prop_assert!(mentions(&status.text).is_empty(), "{:?}", status.text);
+            prop_assert!(!rules.escape_angle || !status.text.contains('<'));
+            let text = status.text.replace("&lt;", "<");
+            let text = match count {
+                1 => text.as_str(),
+                _ => text.strip_suffix(&format!("\n\n({}/{count})", i + 1)).unwrap(),
+            };
+            let mut blocks: Vec<&str> = text.split("\n\n").collect();
+            if i == 0 {
+                prop_assert!(urls(text).into_iter().any(|url| &text[url] == link));
+                if blocks.last().is_some_and(|block| block.starts_with('#') && block.split(' ').all(|t| parts.hashtags.iter().any(|p| p == t))) {
+                    blocks.pop();
+                }
+                prop_assert_eq!(blocks.pop(), Some(link));
+                if let Some(title) = &title {
+                    prop_assert_eq!(blocks.remove(0), title);
+                }
+            }
+            read.push_str(&blocks.concat());
+        }
+        prop_assert!(statuses.iter().all(|status| !status.cut) || count == 1);
+        if statuses.iter().all(|status| !status.cut) {
+            let bare = |text: &str| text.replace("%40", "@").replace(|c: char| c.is_whitespace() || c == '\u{2060}', "");
+            prop_assert_eq!(bare(&read), bare(&clean(&parts.body)));
+        }
+    }
+
+    #[test]
+    fn a_part_of_a_thread_ends_between_graphemes_and_links(body in text(), max in 60usize..200) {
+        let parts = StatusText { title: None, body, link: "https://a.org/", hashtags: vec![], warning: None };
+        let rules = super::mastodon(max);
+        let statuses = compose_thread(&parts, &rules, 999, 1).unwrap();
+        let body = neutralise_mentions(&clean(&parts.body));
+        let known = addresses(&body);
+        for status in statuses.iter().filter(|status| !status.cut) {
+            for address in addresses(&status.text) {
+                prop_assert!(address == "https://a.org/" || known.contains(address), "{address} of {:?} is new", status.text);
+            }
+        }
+    }
+
+    #[test]
+    fn hashtags_survive_the_way_there_and_back(tags in prop::collection::vec("[A-Za-zé日][A-Za-z0-9_é日]{1,9}", 1..5)) {
+        let made = hashtags(&tags, "", 9);
+        let parts = StatusText { body: "Body".into(), link: "https://a.org/", hashtags: made.clone(), ..StatusText::default() };
+        let text = compose(&parts, &super::mastodon(500)).unwrap().text;
+        let html: String = text
+            .split("\n\n")
+            .map(|block| {
+                let words = block.split(' ').map(|word| match word.strip_prefix('#') {
+                    Some(name) => format!("<a href=\"https://b.org/tags/{name}\" class=\"mention hashtag\" rel=\"tag\">#<span>{name}</span></a>"),
+                    None => word.to_owned(),
+                });
+                format!("<p>{}</p>", words.collect::<Vec<_>>().join(" "))
+            })
+            .collect();
+        let read = html_to_plain(&html, &[]);
+        prop_assert_eq!(&read.trailing_tags, &made);
+        prop_assert_eq!(hashtags(&read.hashtags, "", 9), made);
+        prop_assert_eq!(read.body(), "Body\n\nhttps://a.org/");
     }
 
     #[test]

@@ -17,6 +17,8 @@ use super::{Shared, lock};
 
 /// Statuses a page, unless the request says otherwise.
 const PAGE: usize = 20;
+/// What a server shows that knows no parameters.
+const WITHOUT_PAGES: usize = 256;
 /// No page is longer.
 const LONGEST_PAGE: usize = 40;
 const READ_ACCOUNTS: [&str; 2] = ["read", "read:accounts"];
@@ -91,11 +93,20 @@ pub(super) async fn statuses(
         None => PAGE,
         Some(text) => text.parse::<usize>().map_err(|_| Reply::rails(500))?.min(LONGEST_PAGE),
     };
+    if world.is_suspended(account) {
+        return Ok(Reply::json(200, &Value::from(Vec::<Value>::new())).shared_if(viewer.is_anonymous()));
+    }
+    let obeys = shared.ways().pages;
+    let (params, limit) = if obeys {
+        (params, limit)
+    } else {
+        (Params::query(""), WITHOUT_PAGES)
+    };
     let page = page(&world, account, &viewer, &params, limit);
     let writer = shared.writer(&world, &viewer);
     let entities: Vec<Value> = page.iter().map(|status| writer.status(status)).collect();
     let mut reply = Reply::json(200, &Value::from(entities)).shared_if(viewer.is_anonymous());
-    if let Some(links) = links(&writer, account, &params, &page, limit) {
+    if let Some(links) = links(&writer, account, &params, &page, limit).filter(|_| obeys) {
         reply = reply.with(header::LINK, &links);
     }
     Ok(reply)
@@ -132,6 +143,7 @@ fn chosen(status: &Status, params: &Params) -> bool {
     let asked = |name: &str| params.truth(name) == Some(true);
     let to_another = status.reply_to_account.is_some_and(|account| account != status.account);
     !(asked("pinned")
+        || asked("exclude_reblogs") && status.boost_of.is_some()
         || asked("exclude_replies") && to_another
         || asked("only_media") && status.media.is_empty()
         || asked("exclude_direct") && status.audience == Audience::Direct)

@@ -14,7 +14,7 @@ use super::params::Params;
 use super::reply::{Answered, Reply};
 use super::viewer::Viewer;
 use super::world::{Account, Status, World};
-use super::{Shared, lock, pages};
+use super::{OutboxForm, Shared, lock, pages};
 
 /// Activities a page of an outbox.
 const PAGE: usize = 20;
@@ -36,6 +36,9 @@ pub(super) async fn webfinger(State(shared): State<Arc<Shared>>, RawQuery(query)
             .cached("max-age=180, public")
             .with(header::VARY, "Origin")
     };
+    if !shared.ways().webfinger {
+        return Err(nothing(404));
+    }
     let resource = Params::query(&query.unwrap_or_default())
         .text("resource")
         .unwrap_or_default();
@@ -135,8 +138,16 @@ pub(super) async fn profile(
     headers: HeaderMap,
 ) -> Answered {
     let world = lock(&shared.world);
-    let account = handle.strip_prefix('@').and_then(|name| world.account_named(name));
-    let account = account.ok_or_else(|| absent(&headers))?;
+    let named = |handle: &str| handle.strip_prefix('@').and_then(|name| world.account_named(name));
+    if let Some(account) = handle
+        .strip_suffix(".rss")
+        .and_then(named)
+        .filter(|_| shared.ways().rss)
+    {
+        let feed = super::rss::feed(&shared.writer(&world, &Viewer::Anonymous), account);
+        return Ok(feed.with(header::VARY, "Accept, Accept-Language, Cookie, Origin"));
+    }
+    let account = named(&handle).ok_or_else(|| absent(&headers))?;
     if wants_activity(&headers) {
         return Ok(actor_reply(&shared, account));
     }
@@ -147,7 +158,7 @@ fn actor_reply(shared: &Shared, account: &Account) -> Reply {
     let at = |path: &str| address(&shared.base, path);
     let id = at(&format!("/ap/users/{}", account.id));
     let of = |what: &str| format!("{id}/{what}");
-    let body = json!({
+    let mut body = json!({
         "@context": [STREAMS, "https://w3id.org/security/v1", "https://purl.archive.org/socialweb/webfinger", actor_context()],
         "id": id,
         "webfinger": format!("{}@{}", account.name, shared.domain()),
@@ -177,6 +188,9 @@ fn actor_reply(shared: &Shared, account: &Account) -> Reply {
         "attachment": [],
         "endpoints": {"sharedInbox": at("/inbox")},
     });
+    if account.suspended {
+        body["suspended"] = json!(true);
+    }
     Reply::activity(&body)
         .cached("max-age=180, public")
         .with(header::VARY, VARY)
@@ -194,6 +208,20 @@ pub(super) async fn outbox(
     let world = lock(&shared.world);
     let account = world.account(number(&id)).ok_or_else(Reply::not_found)?;
     let outbox = address(&shared.base, &format!("/ap/users/{}/outbox", account.id));
+    let form = shared.ways().outbox;
+    if form != OutboxForm::Pages {
+        let writer = shared.writer(&world, &Viewer::Anonymous);
+        let items: Vec<Value> = page(&world, account, &Params::query(""))
+            .iter()
+            .map(|status| create(&writer, status))
+            .collect();
+        let total = items.len();
+        let mut body = json!({"@context": STREAMS, "id": outbox, "type": "OrderedCollection", "totalItems": total});
+        if form == OutboxForm::OnePiece {
+            body["orderedItems"] = Value::from(items);
+        }
+        return Ok(Reply::activity(&body).without_rates());
+    }
     if params.truth("page") != Some(true) {
         // The counter counts what can't be read too (contract §10).
         let total = world
@@ -313,7 +341,8 @@ pub(super) async fn activity(
 
 fn open<'a>(world: &'a World, account: &str, id: &str) -> Option<&'a Status> {
     let status = world.statuses.get(&number(id))?;
-    (status.account == number(account) && status.audience.is_open()).then_some(status)
+    let open = status.audience.is_open() && status.boost_of.is_none();
+    (status.account == number(account) && open).then_some(status)
 }
 
 fn note_reply(writer: &Writer<'_>, status: &Status) -> Reply {

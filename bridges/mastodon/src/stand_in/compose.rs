@@ -41,6 +41,13 @@ pub(super) struct Draft {
     tags: Vec<String>,
 }
 
+impl Draft {
+    /// What has no warning isn't sensitive, as with snac.
+    pub(super) fn needs_warning(&mut self) {
+        self.sensitive = !self.spoiler.is_empty();
+    }
+}
+
 impl From<&Params> for Wish {
     fn from(params: &Params) -> Self {
         let text = |name: &str| params.text(name).unwrap_or_default();
@@ -133,17 +140,9 @@ pub(super) fn check(
             ));
         }
     }
-    let mut tags = Vec::new();
-    for entity in text::tags(&text) {
-        if let Entity::Tag(_, name) = entity {
-            let name = text::normal_tag(&name);
-            if !tags.contains(&name) {
-                tags.push(name);
-            }
-        }
-    }
     Ok(Draft {
         sent: wish.text.clone(),
+        tags: tags_of(&text),
         text,
         spoiler,
         audience,
@@ -151,8 +150,21 @@ pub(super) fn check(
         language: Some(language),
         media,
         mentions,
-        tags,
     })
+}
+
+/// The hashtags of a text, in normal form.
+pub(super) fn tags_of(text: &str) -> Vec<String> {
+    let mut tags = Vec::new();
+    for entity in text::tags(text) {
+        if let Entity::Tag(_, name) = entity {
+            let name = text::normal_tag(&name);
+            if !tags.contains(&name) {
+                tags.push(name);
+            }
+        }
+    }
+    tags
 }
 
 /// The media that may be attached (contract §4.5).
@@ -197,7 +209,7 @@ fn media(world: &World, account: u64, wished: &[String], old: Option<&Status>) -
 }
 
 /// The text with mentions of accounts here in their canonical form, and those accounts.
-fn mentioned(world: &World, text: &str) -> (String, Vec<u64>) {
+pub(super) fn mentioned(world: &World, text: &str) -> (String, Vec<u64>) {
     let (mut rewritten, mut accounts, mut at) = (String::new(), Vec::new(), 0);
     for entity in text::mentions(text) {
         let Entity::Mention(range, name, None) = entity else {
@@ -247,6 +259,10 @@ pub(super) fn publish(
         media: draft.media,
         mentions: draft.mentions,
         tags: draft.tags,
+        html: None,
+        poll: Vec::new(),
+        quote: None,
+        boost_of: None,
         app: user.app,
         key,
         history: Vec::new(),
@@ -255,7 +271,7 @@ pub(super) fn publish(
     id
 }
 
-fn attach(world: &mut World, media: &[u64], status: u64) {
+pub(super) fn attach(world: &mut World, media: &[u64], status: u64) {
     for id in media {
         if let Some(medium) = world.media.get_mut(id) {
             medium.hold = Hold::Attached(status);
@@ -304,6 +320,7 @@ pub(super) fn revise(world: &mut World, id: u64, draft: Draft, attributes: &[Par
         std::mem::replace(&mut status.sensitive, draft.sensitive),
     ));
     status.edited_at = Some(now);
+    status.html = None;
     status.sent = draft.sent;
     status.language = draft.language;
     status.media = draft.media;

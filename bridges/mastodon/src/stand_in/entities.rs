@@ -80,6 +80,9 @@ impl Writer<'_> {
             "roles": [],
             "fields": [],
         });
+        if account.suspended {
+            entity["suspended"] = json!(true);
+        }
         if account.silenced {
             entity["limited"] = json!(true);
         }
@@ -113,11 +116,55 @@ impl Writer<'_> {
         entity
     }
 
+    /// A status's ActivityPub id.
+    pub(super) fn uri(&self, status: &Status) -> String {
+        let uri = self.at(&format!("/ap/users/{}/statuses/{}", status.account, status.id));
+        if status.boost_of.is_some() {
+            format!("{uri}/activity")
+        } else {
+            uri
+        }
+    }
+
+    /// A status's page.
+    pub(super) fn page(&self, status: &Status) -> String {
+        let name = self
+            .world
+            .account(status.account)
+            .map(|account| account.name.as_str())
+            .unwrap_or_default();
+        match status.boost_of {
+            Some(_) => self.at(&format!("/users/{name}/statuses/{}/activity", status.id)),
+            None => self.at(&format!("/@{name}/{}", status.id)),
+        }
+    }
+
+    /// What a boost shows: a status here, or of another server.
+    fn boosted(&self, status: &Status) -> Value {
+        let Some(id) = status.boost_of else { return Value::Null };
+        let elsewhere = || self.world.elsewhere.iter().find(|(known, _)| *known == id);
+        match self.world.statuses.get(&id) {
+            Some(status) => self.status(status),
+            None => elsewhere().map_or(Value::Null, |(id, post)| self.elsewhere(*id, post)),
+        }
+    }
+
+    fn quote(&self, status: &Status) -> Value {
+        let quoted = status.quote.and_then(|id| self.world.statuses.get(&id));
+        quoted.map_or(
+            Value::Null,
+            |quoted| json!({"state": "accepted", "quoted_status": self.status(quoted)}),
+        )
+    }
+
     /// A Status.
     pub(super) fn status(&self, status: &Status) -> Value {
         let world = self.world;
         let account = world.account(status.account);
-        let name = account.map(|account| account.name.as_str()).unwrap_or_default();
+        let boosts = world
+            .statuses
+            .values()
+            .filter(|boost| boost.boost_of == Some(status.id));
         let own = self.viewer.user() == Some(status.account);
         let open = status.audience.is_open();
         let replies = world
@@ -138,25 +185,25 @@ impl Writer<'_> {
             "spoiler_text": status.spoiler,
             "visibility": status.audience.name(),
             "language": status.language,
-            "uri": self.at(&format!("/ap/users/{}/statuses/{}", status.account, status.id)),
-            "url": self.at(&format!("/@{name}/{}", status.id)),
+            "uri": self.uri(status),
+            "url": self.page(status),
             "replies_count": replies.filter(|reply| reply.audience.is_open()).count(),
-            "reblogs_count": 0,
+            "reblogs_count": boosts.count(),
             "favourites_count": 0,
             "quotes_count": 0,
             "edited_at": status.edited_at.map(date),
             "content": self.content(status),
-            "reblog": null,
-            "application": self.application(status),
+            "reblog": self.boosted(status),
+            "application": if status.boost_of.is_some() { Value::Null } else { self.application(status) },
             "account": account.map(|account| self.account(account)),
             "media_attachments": self.attachments(status),
             "mentions": self.mentions(status),
             "tags": status.tags.iter().map(|tag| json!({"name": tag, "url": text::tag_page(self.base, tag)})).collect::<Vec<_>>(),
             "emojis": [],
             "tagged_collections": [],
-            "quote": null,
+            "quote": self.quote(status),
             "card": null,
-            "poll": null,
+            "poll": poll(status),
             "quote_approval": {
                 "automatic": if open { json!(["public"]) } else { json!([]) },
                 "manual": [],
@@ -166,14 +213,17 @@ impl Writer<'_> {
         if self.viewer.user().is_some() {
             for (name, value) in [
                 ("favourited", json!(false)),
-                ("reblogged", json!(false)),
+                (
+                    "reblogged",
+                    json!(status.boost_of.is_some() || self.boosted_by_viewer(status.id)),
+                ),
                 ("muted", json!(false)),
                 ("bookmarked", json!(false)),
                 ("filtered", json!([])),
             ] {
                 entity[name] = value;
             }
-            if own && (open || status.audience == Audience::Private) {
+            if own && status.boost_of.is_none() && (open || status.audience == Audience::Private) {
                 entity["pinned"] = json!(false);
             }
         }
@@ -192,6 +242,9 @@ impl Writer<'_> {
 
     /// The HTML of a status.
     pub(super) fn content(&self, status: &Status) -> String {
+        if let Some(html) = &status.html {
+            return html.clone();
+        }
         let mentioned = |name: &str, domain: Option<&str>| {
             let account = self.world.account_named(name)?;
             let here = domain.is_none() && status.mentions.contains(&account.id);
@@ -241,6 +294,27 @@ impl Writer<'_> {
             "blurhash": if medium.facts.kind == Kind::Audio && medium.thumbnail.is_none() { Value::Null } else { json!(BLURHASH) },
         })
     }
+}
+
+/// A Poll that nobody has voted in.
+fn poll(status: &Status) -> Value {
+    if status.poll.is_empty() {
+        return Value::Null;
+    }
+    let options = status
+        .poll
+        .iter()
+        .map(|title| json!({"title": title, "votes_count": 0}));
+    json!({
+        "id": status.id.to_string(),
+        "expires_at": date(status.created_at + chrono::TimeDelta::hours(1)),
+        "expired": false,
+        "multiple": false,
+        "votes_count": 0,
+        "voters_count": 0,
+        "options": options.collect::<Vec<_>>(),
+        "emojis": [],
+    })
 }
 
 /// The name of a kind of medium.

@@ -11,6 +11,7 @@ use chrono::{DateTime, Utc};
 use futures_util::StreamExt;
 use tombolo_net::stand_in::Verdict;
 
+use super::activitypub::wants_activity;
 use super::rates::{Counted, write};
 use super::reply::{Bare, Family, Reply, WithoutRates};
 use super::sniff::digest;
@@ -42,7 +43,11 @@ pub(super) async fn gate(State(shared): State<Arc<Shared>>, mut request: Request
         // The same answer with the same ETag; the server leaves out the body.
         *request.method_mut() = Method::GET;
     }
-    let response = if verdict.is_some_and(|verdict| !verdict.allowed) {
+    let closed = closed(&shared, &request, &viewer);
+    let response = if let Some(reply) = closed.filter(|_| verdict.is_none_or(|verdict| verdict.allowed)) {
+        drain(request.into_body()).await;
+        reply.into_response()
+    } else if verdict.is_some_and(|verdict| !verdict.allowed) {
         drain(request.into_body()).await;
         Reply::too_many("application/json")
             .cached("no-cache")
@@ -53,6 +58,31 @@ pub(super) async fn gate(State(shared): State<Arc<Shared>>, mut request: Request
         next.run(request).await
     };
     finish(response, verdict, asked, now).await
+}
+
+/// What is not shown to just anybody here (recordings 419–423, 439–441).
+fn closed(shared: &Shared, request: &Request, viewer: &Viewer) -> Option<Reply> {
+    let (ways, path) = (shared.ways(), request.uri().path());
+    let known = !matches!(viewer, Viewer::Anonymous | Viewer::Stranger);
+    let always = path.ends_with("/instance") || path.starts_with("/api/v1/apps");
+    if path.starts_with("/api/") && !ways.anonymous_api && !known && !always {
+        let text = "This method requires an authenticated user";
+        return Some(Reply::error(401, text).with(header::VARY, "Accept, Origin"));
+    }
+    let for_servers = path.starts_with("/ap/") || path.starts_with("/users/") || path.starts_with("/@");
+    if for_servers && !ways.unsigned_objects && wants_activity(request.headers()) {
+        let vary = if path.ends_with("/outbox") {
+            "Signature"
+        } else {
+            "Accept, Accept-Language, Cookie, Signature"
+        };
+        return Some(
+            Reply::error(401, "Request not signed")
+                .with(header::VARY, vary)
+                .without_rates(),
+        );
+    }
+    None
 }
 
 /// Reads a body to its end, so that its sender gets to read the answer.
@@ -104,7 +134,7 @@ async fn finish(
 
 fn is_text(headers: &HeaderMap) -> bool {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-    kind.is_some_and(|kind| kind.contains("json") || kind.contains("html"))
+    kind.is_some_and(|kind| ["json", "html", "xml"].iter().any(|text| kind.contains(text)))
 }
 
 /// Gives an answer its weak ETag, and leaves out the body that the client knows.

@@ -2,11 +2,12 @@
 //! what it was sent, and has the limits of the real one. Time is the test's.
 //!
 //! It never asks anybody anything: what a real server would look up elsewhere (a mention of another host, a link's
-//! preview) stays as it is. It doesn't transcode: a file is kept as it came, metadata and all. Polls, boosts, quotes,
-//! scheduled posts and streaming are not there.
+//! preview) stays as it is. It doesn't transcode: a file is kept as it came, metadata and all. Polls and quotes exist where a
+//! test published them; scheduled posts and streaming are not there.
 
 mod accounts;
 mod activitypub;
+mod boosts;
 mod compose;
 mod entities;
 mod gate;
@@ -15,6 +16,7 @@ mod language;
 mod links;
 mod media;
 mod mp4;
+mod new_status;
 mod notes;
 mod oauth;
 mod pages;
@@ -23,6 +25,7 @@ mod posted;
 mod rates;
 mod reply;
 mod routes;
+mod rss;
 mod settings;
 mod sniff;
 mod statuses;
@@ -41,12 +44,14 @@ use tombolo_model::Clock;
 use tombolo_net::stand_in::{Arrivals, Faults, Server, serve};
 use url::Url;
 
+pub use self::boosts::Elsewhere;
 use self::entities::Writer;
+pub use self::new_status::{NewMedia, NewStatus};
 pub use self::posted::{Posted, PostedKind, PostedMedia, PostedThumbnail, Processing};
 use self::rates::Rates;
-pub use self::settings::{Api, Idempotency, InstanceLimits, Options, Preferences};
+pub use self::settings::{Api, Idempotency, InstanceLimits, Options, OutboxForm, Preferences, Ways};
 use self::viewer::Viewer;
-use self::world::{Account, Audience, Code, Status, Token, World};
+use self::world::{Account, Audience, Code, Token, World};
 
 /// A running stand-in; stops when dropped.
 #[derive(Debug)]
@@ -64,6 +69,7 @@ struct Shared {
     version: String,
     rate_limits: bool,
     idempotency: Mutex<Idempotency>,
+    ways: Mutex<Ways>,
     no_media_v2: bool,
     client_max_body: Option<u64>,
     keep_bytes: usize,
@@ -82,6 +88,10 @@ impl Shared {
 
     fn idempotency(&self) -> Idempotency {
         *lock(&self.idempotency)
+    }
+
+    fn ways(&self) -> Ways {
+        *lock(&self.ways)
     }
 
     fn writer<'a>(&'a self, world: &'a World, viewer: &'a Viewer) -> Writer<'a> {
@@ -111,6 +121,7 @@ impl Mastodon {
                 version: options.version,
                 rate_limits: options.rate_limits,
                 idempotency: Mutex::new(options.idempotency),
+                ways: Mutex::new(Ways::default()),
                 no_media_v2: options.no_media_v2,
                 client_max_body: options.client_max_body,
                 keep_bytes: options.keep_bytes,
@@ -157,6 +168,7 @@ impl Mastodon {
                     created_at: now,
                     silenced: false,
                     disabled: false,
+                    suspended: false,
                     preferences: Preferences::default(),
                 });
             }
@@ -253,32 +265,72 @@ impl Mastodon {
 
     /// An account's owner posts something in a browser. None for an unknown account or audience.
     pub fn post(&self, name: &str, text: &str, visibility: &str) -> Option<Posted> {
+        self.publish(name, NewStatus::new(text).visibility(visibility))
+    }
+
+    /// An account's owner publishes a post in a browser. None for an unknown account or audience, or a file that is neither
+    /// picture nor film nor sound.
+    pub fn publish(&self, name: &str, status: NewStatus) -> Option<Posted> {
+        let now = self.shared.clock.now();
+        let mut world = self.world();
+        let id = new_status::publish(&mut world, name, status, now)?;
+        let status = world.statuses.get(&id)?;
+        Some(posted::posted(&world, &self.shared.base, status))
+    }
+
+    /// An account's owner changes the text of a post; whether there was one.
+    pub fn edit(&self, id: &str, text: &str) -> bool {
+        let now = self.shared.clock.now();
+        let mut world = self.world();
+        let (text, mentions) = compose::mentioned(&world, text);
+        let Some(status) = world.statuses.get_mut(&accounts::number(id)) else {
+            return false;
+        };
+        let before = (
+            status.edited_at.unwrap_or(status.created_at),
+            std::mem::replace(&mut status.text, text.clone()),
+            status.spoiler.clone(),
+            status.sensitive,
+        );
+        status.history.push(before);
+        status.tags = compose::tags_of(&text);
+        status.sent = text;
+        status.html = None;
+        status.mentions = mentions;
+        status.edited_at = Some(now);
+        true
+    }
+
+    /// An account boosts a post, here or elsewhere; the boost's id. None for an unknown account.
+    pub fn boost(&self, name: &str, id: &str) -> Option<String> {
         let now = self.shared.clock.now();
         let mut world = self.world();
         let account = world.account_named(name)?.id;
-        let status = Status {
-            id: world.next_id(now),
-            account,
-            created_at: now,
-            edited_at: None,
-            sent: text.to_owned(),
-            text: text.to_owned(),
-            spoiler: String::new(),
-            audience: Audience::named(visibility)?,
-            sensitive: false,
-            language: Some("en".into()),
-            in_reply_to: None,
-            reply_to_account: None,
-            media: Vec::new(),
-            mentions: Vec::new(),
-            tags: Vec::new(),
-            app: world::WEB,
-            key: None,
-            history: Vec::new(),
-        };
-        let seen = posted::posted(&world, &self.shared.base, &status);
-        world.statuses.insert(status.id, status);
-        Some(seen)
+        let made = world.boost(account, accounts::number(id), Audience::Public, now);
+        Some(made.to_string())
+    }
+
+    /// There is a post on another server, which this one can find; its id here.
+    pub fn add_elsewhere(&self, post: Elsewhere) -> String {
+        let now = self.shared.clock.now();
+        let mut world = self.world();
+        let id = world.next_id(now);
+        // The author's id is the next one.
+        world.next_id(now);
+        world.elsewhere.push((id, post));
+        id.to_string()
+    }
+
+    /// Moderators suspend an account: its posts vanish from lists and can't be read, which is no deletion.
+    pub fn suspend(&self, name: &str) {
+        if let Some(account) = self.world().account_named_mut(name) {
+            account.suspended = true;
+        }
+    }
+
+    /// Changes what this server does otherwise than usual.
+    pub fn set_ways(&self, ways: Ways) {
+        *lock(&self.shared.ways) = ways;
     }
 
     /// Somebody deletes a status; whether there was one.

@@ -20,6 +20,9 @@ pub(super) fn uri(writer: &Writer<'_>, status: &Status) -> String {
 
 /// The activity that a status came to be with.
 pub(super) fn create(writer: &Writer<'_>, status: &Status) -> Value {
+    if let Some(boosted) = status.boost_of {
+        return announce(writer, status, boosted);
+    }
     let object = note_object(writer, status);
     json!({
         "id": format!("{}/activity", uri(writer, status)),
@@ -29,6 +32,33 @@ pub(super) fn create(writer: &Writer<'_>, status: &Status) -> Value {
         "to": object["to"],
         "cc": object["cc"],
         "object": object,
+    })
+}
+
+/// The activity of a boost: what is boosted is named by its id.
+fn announce(writer: &Writer<'_>, status: &Status, boosted: u64) -> Value {
+    let at = |path: &str| address(writer.base, path);
+    let actor = at(&format!("/ap/users/{}", status.account));
+    let elsewhere = || {
+        writer
+            .world
+            .elsewhere
+            .iter()
+            .find(|(id, _)| *id == boosted)
+            .map(|(_, post)| post.uri.clone())
+    };
+    let here = writer.world.statuses.get(&boosted);
+    let mut cc = Vec::new();
+    cc.extend(here.map(|boosted| at(&format!("/ap/users/{}", boosted.account))));
+    cc.push(format!("{actor}/followers"));
+    json!({
+        "id": format!("{}/activity", uri(writer, status)),
+        "type": "Announce",
+        "actor": actor,
+        "published": status.created_at.format("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        "to": [PUBLIC],
+        "cc": cc,
+        "object": here.map(|boosted| uri(writer, boosted)).or_else(elsewhere),
     })
 }
 
@@ -96,6 +126,17 @@ pub(super) fn note_object(writer: &Writer<'_>, status: &Status) -> Value {
         "likes": {"id": format!("{id}/likes"), "type": "Collection", "totalItems": 0},
         "shares": {"id": format!("{id}/shares"), "type": "Collection", "totalItems": 0},
     });
+    if !status.poll.is_empty() {
+        note["type"] = json!("Question");
+        let choice =
+            |name: &String| json!({"type": "Note", "name": name, "replies": {"type": "Collection", "totalItems": 0}});
+        note["oneOf"] = status.poll.iter().map(choice).collect();
+    }
+    if let Some(quoted) = status.quote.and_then(|id| writer.world.statuses.get(&id)) {
+        for name in ["quote", "_misskey_quote", "quoteUri"] {
+            note[name] = json!(uri(writer, quoted));
+        }
+    }
     if let Some(language) = &status.language {
         note["contentMap"] = json!({ language: content });
     }

@@ -34,6 +34,8 @@ pub struct Posted {
     pub language: Option<String>,
     /// The id of the status it answers.
     pub in_reply_to: Option<String>,
+    /// The id of the status it boosts; then it has no text.
+    pub boost_of: Option<String>,
     /// Its media, in order.
     pub media: Vec<PostedMedia>,
     /// Names of the accounts that were notified.
@@ -133,8 +135,8 @@ pub(super) fn posted(world: &World, base: &Url, status: &Status) -> Posted {
     let media = status.media.iter().filter_map(|id| world.media.get(id));
     Posted {
         id: status.id.to_string(),
-        uri: address(base, &format!("/ap/users/{}/statuses/{}", status.account, status.id)),
-        url: address(base, &format!("/@{}/{}", name(&status.account), status.id)),
+        uri: writer.uri(status),
+        url: writer.page(status),
         account: name(&status.account),
         text: status.sent.clone(),
         content: writer.content(status),
@@ -143,6 +145,7 @@ pub(super) fn posted(world: &World, base: &Url, status: &Status) -> Posted {
         sensitive: status.sensitive,
         language: status.language.clone(),
         in_reply_to: status.in_reply_to.map(|id| id.to_string()),
+        boost_of: status.boost_of.map(|id| id.to_string()),
         media: media.map(|medium| medium_of(base, medium)).collect(),
         mentions: status.mentions.iter().map(name).collect(),
         tags: status.tags.clone(),

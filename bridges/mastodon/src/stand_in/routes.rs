@@ -10,7 +10,7 @@ use axum::routing::{get, post};
 
 use super::reply::Reply;
 use super::viewer::Viewer;
-use super::{Shared, accounts, activitypub, gate, instance, lock, media, oauth, pages, statuses};
+use super::{Shared, accounts, activitypub, boosts, gate, instance, lock, media, oauth, pages, statuses};
 
 /// All addresses.
 pub(super) fn router(shared: &Arc<Shared>) -> Router {
@@ -41,6 +41,8 @@ pub(super) fn router(shared: &Arc<Shared>) -> Router {
             "/api/v1/statuses/{id}",
             get(statuses::show).put(statuses::update).delete(statuses::remove),
         )
+        .route("/api/v2/search", get(boosts::search))
+        .route("/api/v1/statuses/{id}/reblog", post(boosts::create))
         .route("/api/v1/statuses/{id}/source", get(statuses::source))
         .route("/api/v1/statuses/{id}/context", get(statuses::context))
         .route("/api/v1/statuses/{id}/history", get(statuses::history));

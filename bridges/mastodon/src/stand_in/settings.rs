@@ -66,6 +66,51 @@ pub enum Api {
     LegacyMaxTootChars,
 }
 
+/// What this server does otherwise than a Mastodon that is open to everybody. All is as usual by default.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools)] // Switches that have nothing to do with each other.
+pub struct Ways {
+    /// Whether the API answers without a token (contract §0a.9).
+    pub anonymous_api: bool,
+    /// Whether objects and outboxes are shown to requests without a signature (contract §10).
+    pub unsigned_objects: bool,
+    /// Whether listings obey their parameters. Without it, the newest 256 posts are all that is shown, as snac does.
+    pub pages: bool,
+    /// What outboxes show.
+    pub outbox: OutboxForm,
+    /// Whether `sensitive` is kept of a post without a content warning. snac drops it.
+    pub sensitive_alone: bool,
+    /// Whether there is an RSS feed.
+    pub rss: bool,
+    /// Whether WebFinger answers.
+    pub webfinger: bool,
+}
+
+impl Default for Ways {
+    fn default() -> Self {
+        Self {
+            anonymous_api: true,
+            unsigned_objects: true,
+            pages: true,
+            outbox: OutboxForm::Pages,
+            sensitive_alone: true,
+            rss: true,
+            webfinger: true,
+        }
+    }
+}
+
+/// What outboxes show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OutboxForm {
+    /// Pages of activities.
+    Pages,
+    /// The newest twenty activities in one piece, as snac does.
+    OnePiece,
+    /// How many there are, and no more, as Pixelfed does.
+    TotalOnly,
+}
+
 /// What a repeated `Idempotency-Key` meets (contract §6.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Idempotency {

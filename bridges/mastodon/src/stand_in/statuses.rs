@@ -64,7 +64,11 @@ pub(super) async fn create(
             }
         }
     }
-    let draft = compose::check(&world, &shared.base, &viewer, &wish, None).map_err(|reply| reply.of_family(family))?;
+    let mut draft =
+        compose::check(&world, &shared.base, &viewer, &wish, None).map_err(|reply| reply.of_family(family))?;
+    if !shared.ways().sensitive_alone {
+        draft.needs_warning();
+    }
     let family = if shared.rate_limits {
         let verdict = rates.count_status(user.account, now);
         if !verdict.allowed {
@@ -156,8 +160,11 @@ pub(super) async fn show(
 ) -> Answered {
     viewer.needs_if_known(&READ)?;
     let world = lock(&shared.world);
-    let status = visible(&world, &id, &viewer)?;
-    let entity = shared.writer(&world, &viewer).status(status);
+    let writer = shared.writer(&world, &viewer);
+    let entity = match world.elsewhere.iter().find(|(known, _)| *known == number(&id)) {
+        Some((id, post)) => writer.elsewhere(*id, post),
+        None => writer.status(visible(&world, &id, &viewer)?),
+    };
     Ok(Reply::json(200, &entity).shared_if(viewer.is_anonymous()))
 }
 
@@ -272,6 +279,6 @@ fn edit(
 pub(super) fn visible<'a>(world: &'a World, id: &str, viewer: &Viewer) -> Result<&'a Status, Reply> {
     let status = world.statuses.get(&number(id));
     status
-        .filter(|status| World::sees(status, viewer.user()))
+        .filter(|status| World::sees(status, viewer.user()) && !world.is_suspended(status.account))
         .ok_or_else(Reply::not_found)
 }

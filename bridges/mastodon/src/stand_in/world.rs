@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use bytes::Bytes;
 use chrono::{DateTime, Duration, Utc};
 
+use super::boosts::{self, Elsewhere};
 use super::settings::{InstanceLimits, Preferences};
 use super::sniff::Facts;
 
@@ -30,6 +31,8 @@ pub(super) struct World {
     pub(super) codes: HashMap<String, Code>,
     pub(super) statuses: BTreeMap<u64, Status>,
     pub(super) media: BTreeMap<u64, Medium>,
+    /// Posts on other servers that this one can find, with their ids here.
+    pub(super) elsewhere: Vec<(u64, Elsewhere)>,
     keys: HashMap<(u64, String), (u64, DateTime<Utc>)>,
     /// Statuses whose deletion isn't through yet.
     deleted: BTreeMap<u64, (Status, DateTime<Utc>)>,
@@ -44,6 +47,7 @@ pub(super) struct Account {
     pub(super) created_at: DateTime<Utc>,
     pub(super) silenced: bool,
     pub(super) disabled: bool,
+    pub(super) suspended: bool,
     pub(super) preferences: Preferences,
 }
 
@@ -132,6 +136,14 @@ pub(super) struct Status {
     pub(super) media: Vec<u64>,
     pub(super) mentions: Vec<u64>,
     pub(super) tags: Vec<String>,
+    /// Shown instead of the text.
+    pub(super) html: Option<String>,
+    /// The choices of a poll.
+    pub(super) poll: Vec<String>,
+    /// What is quoted.
+    pub(super) quote: Option<u64>,
+    /// What is boosted, here or elsewhere; then there is nothing else.
+    pub(super) boost_of: Option<u64>,
     pub(super) app: usize,
     pub(super) key: Option<String>,
     /// Earlier versions: when, text, warning, sensitive.
@@ -331,6 +343,42 @@ impl World {
             medium.hold = if with_media { Hold::Doomed } else { Hold::Leaving };
         }
         Some(status)
+    }
+
+    /// Makes a boost.
+    pub(super) fn boost(&mut self, account: u64, of: u64, audience: Audience, now: DateTime<Utc>) -> u64 {
+        let id = self.next_id(now);
+        let status = Status {
+            id,
+            account,
+            created_at: now,
+            edited_at: None,
+            sent: String::new(),
+            text: String::new(),
+            spoiler: String::new(),
+            audience,
+            sensitive: false,
+            language: None,
+            in_reply_to: None,
+            reply_to_account: None,
+            media: Vec::new(),
+            mentions: Vec::new(),
+            tags: Vec::new(),
+            html: None,
+            poll: Vec::new(),
+            quote: None,
+            boost_of: Some(of),
+            app: boosts::APP,
+            key: None,
+            history: Vec::new(),
+        };
+        self.statuses.insert(id, status);
+        id
+    }
+
+    /// Whether moderators have closed an account.
+    pub(super) fn is_suspended(&self, account: u64) -> bool {
+        self.account(account).is_some_and(|account| account.suspended)
     }
 
     /// What a status answers, even if that is about to be gone.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use tombolo_net::stand_in::Fault;
-use tombolo_net::{Answer, Get, Net, Send, SendError, WriteBody, multipart};
+use tombolo_net::{Answer, Get, Net, Send, SendError, SendForm, WriteBody, multipart};
 use url::Url;
 
 use crate::rig::{answering, clock, net, net_within, post, raw, reply, short, start, token, within};
@@ -215,4 +215,61 @@ async fn an_upload_that_is_refused_before_its_end_gets_the_answer() {
             Err(e) => panic!("{e}"),
         }
     }
+}
+
+#[tokio::test]
+async fn a_piece_of_a_file_leaves_with_its_length_and_is_counted() {
+    let server = answering(&clock(), move |_, request| {
+        let length = request.headers().get("content-length").cloned();
+        assert!(!request.headers().contains_key("transfer-encoding"));
+        let length = length
+            .and_then(|v| v.to_str().map(str::to_owned).ok())
+            .unwrap_or_default();
+        // Not a redirect to follow: how far an upload is (RFC 9110 knows no other meaning, upload protocols do).
+        reply(308, &[("range", "bytes=0-199999"), ("location", "/elsewhere")], length)
+    })
+    .await;
+    let sent = Arc::new(AtomicU64::new(0));
+    let answer = net(&clock(), &[&server.base])
+        .send(Send {
+            method: reqwest::Method::PUT,
+            url: server.base.clone(),
+            bearer: lasting_token(),
+            headers: vec![("content-range", "bytes 0-199999/300000".into())],
+            body: WriteBody::Bytes(Bytes::from(vec![7; 200_000])),
+            family: "upload",
+            sent: Some(sent.clone()),
+        })
+        .await
+        .unwrap();
+    assert_eq!((answer.status.as_u16(), &answer.body[..]), (308, b"200000".as_slice()));
+    assert_eq!(sent.load(Ordering::Relaxed), 200_000);
+    assert_eq!(server.arrivals.all().len(), 1);
+}
+
+#[tokio::test]
+async fn a_sign_in_form_carries_no_token_and_is_sent_once() {
+    let server = answering(&clock(), |_, _| reply(500, &[], "")).await;
+    let net = net(&clock(), &[&server.base]);
+    let form = |url: Url| SendForm {
+        url,
+        headers: vec![("x-otp", "1".into())],
+        fields: &[("grant_type", "password"), ("password", "a&b =")],
+        family: "token",
+    };
+    let answer = net.send_form(form(server.base.clone())).await.unwrap();
+    assert_eq!(answer.status.as_u16(), 500);
+    let arrivals = server.arrivals.all();
+    assert_eq!(arrivals.len(), 1);
+    assert_eq!(arrivals[0].header("authorization"), None);
+    assert_eq!(arrivals[0].header("x-otp"), Some("1"));
+    assert_eq!(
+        arrivals[0].body.as_deref(),
+        Some(b"grant_type=password&password=a%26b+%3D".as_slice())
+    );
+    // What never reached anybody doesn't show what it carried.
+    let gone = server.base.clone();
+    drop(server);
+    let error = net.send_form(form(gone)).await.unwrap_err();
+    assert!(!error.to_string().contains("a&b"), "{error}");
 }

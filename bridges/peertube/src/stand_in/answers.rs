@@ -13,6 +13,8 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
+use super::accept::prefers_activity;
+
 pub(super) const JSON: &str = "application/json; charset=utf-8";
 pub(super) const ACTIVITY: &str = "application/activity+json; charset=utf-8";
 const PROBLEM: &str = "application/problem+json; charset=utf-8";
@@ -34,17 +36,22 @@ impl<S: Sync> FromRequestParts<S> for Ask {
     type Rejection = Infallible;
 
     fn from_request_parts(parts: &mut Parts, _: &S) -> impl Future<Output = Result<Self, Infallible>> + Send {
-        let pairs = url::form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes());
-        ready(Ok(Self {
-            method: parts.method.clone(),
-            target: parts.uri.path_and_query().map(ToString::to_string).unwrap_or_default(),
-            headers: parts.headers.clone(),
-            query: pairs.into_owned().collect(),
-        }))
+        ready(Ok(Self::of(parts)))
     }
 }
 
 impl Ask {
+    /// What is asked by the head of a request.
+    pub fn of(parts: &Parts) -> Self {
+        let pairs = url::form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes());
+        Self {
+            method: parts.method.clone(),
+            target: parts.uri.path_and_query().map(ToString::to_string).unwrap_or_default(),
+            headers: parts.headers.clone(),
+            query: pairs.into_owned().collect(),
+        }
+    }
+
     /// A parameter of the query; the first one of that name.
     pub fn parameter(&self, name: &str) -> Option<&str> {
         let found = self.query.iter().find(|(key, _)| key == name);
@@ -145,6 +152,12 @@ impl Reply {
         Self::text(JSON, value.to_string())
     }
 
+    /// With another header.
+    pub fn with_header(mut self, name: HeaderName, value: &str) -> Self {
+        set(&mut self.headers, name, value);
+        self
+    }
+
     pub fn activity(value: &Value) -> Self {
         Self::text(ACTIVITY, value.to_string())
     }
@@ -157,6 +170,27 @@ impl Reply {
     }
 }
 
+/// What is wrong with one parameter.
+#[derive(Clone, Debug)]
+pub(super) struct Invalid {
+    field: String,
+    about: Value,
+}
+
+impl Invalid {
+    /// `location` is `body`, `query`, `params` or `headers`; `value` is what was sent, if anything.
+    pub fn new(location: &str, field: &str, value: Option<Value>, message: &str) -> Self {
+        let mut about = json!({"type": "field", "msg": message, "path": field, "location": location});
+        if let Some(value) = value {
+            about["value"] = value;
+        }
+        Self {
+            field: field.into(),
+            about,
+        }
+    }
+}
+
 /// A refusal, in one of PeerTube's shapes (contract §9).
 #[derive(Clone, Debug)]
 pub(super) struct Problem {
@@ -164,7 +198,8 @@ pub(super) struct Problem {
     detail: String,
     code: Option<&'static str>,
     operation: Option<&'static str>,
-    invalid: Option<Box<(String, Value)>>,
+    invalid: Vec<Invalid>,
+    extra: Option<Box<(&'static str, Value)>>,
     cached: bool,
     headers: Vec<(HeaderName, String)>,
 }
@@ -176,7 +211,8 @@ impl Problem {
             detail: detail.into(),
             code: None,
             operation: None,
-            invalid: None,
+            invalid: Vec::new(),
+            extra: None,
             cached: false,
             headers: Vec::new(),
         }
@@ -187,15 +223,25 @@ impl Problem {
     }
 
     /// A parameter that isn't valid.
-    pub fn invalid(location: &str, field: &str, value: &str, message: &str) -> Self {
-        let detail = format!("Incorrect request parameters: {field}");
-        let about = json!({
-            "type": "field", "value": value, "msg": message, "path": field, "location": location,
-        });
+    pub fn invalid(location: &'static str, field: &str, value: &str, message: &str) -> Self {
+        let value = Some(value.into());
+        Self::invalid_all(vec![Invalid::new(location, field, value, message)])
+    }
+
+    /// Several parameters that aren't valid.
+    pub fn invalid_all(invalid: Vec<Invalid>) -> Self {
+        let names: Vec<&str> = invalid.iter().map(|one| one.field.as_str()).collect();
+        let detail = format!("Incorrect request parameters: {}", names.join(", "));
         Self {
-            invalid: Some(Box::new((field.into(), about))),
+            invalid,
             ..Self::new(StatusCode::BAD_REQUEST, &detail)
         }
+    }
+
+    /// With one more field in its body.
+    pub fn with(mut self, name: &'static str, value: Value) -> Self {
+        self.extra = Some(Box::new((name, value)));
+        self
     }
 
     /// With a code, which then also makes the type.
@@ -237,9 +283,13 @@ impl Problem {
         }
         put("detail", self.detail.clone().into());
         put("status", self.status.as_u16().into());
-        if let Some((field, about)) = self.invalid.map(|boxed| *boxed) {
+        if !self.invalid.is_empty() {
             put("instance", target.into());
-            put("invalid-params", json!({ field: about }));
+            let about = self.invalid.into_iter().map(|one| (one.field, one.about));
+            put("invalid-params", Value::Object(about.collect()));
+        }
+        if let Some((name, value)) = self.extra.map(|boxed| *boxed) {
+            put(name, value);
         }
         if let Some(operation) = self.operation {
             put("docs", format!("{DOCS}operation/{operation}").into());
@@ -272,46 +322,13 @@ pub(super) fn nothing(status: StatusCode) -> Response {
     response
 }
 
-/// Whether somebody with this `Accept` would rather have `ActivityPub` than a page.
-pub(super) fn prefers_activity(accept: &str) -> bool {
-    /// What the server can give, the page first (it wins a tie).
-    const OFFERS: [(&str, &str); 4] = [
-        ("text", "html"),
-        ("application", "json"),
-        ("application", "activity+json"),
-        ("application", "ld+json"),
-    ];
-    let mut best = (0, 0, usize::MAX);
-    let mut chosen = 0;
-    for (offer, (kind, sub)) in OFFERS.iter().enumerate() {
-        for (order, range) in accept.split(',').enumerate() {
-            let mut parts = range.split(';').map(str::trim);
-            let (a, b) = parts.next().and_then(|t| t.split_once('/')).unwrap_or_default();
-            let exactness = match (a.eq_ignore_ascii_case(kind), b.eq_ignore_ascii_case(sub)) {
-                (true, true) => 3,
-                (true, false) if b == "*" => 2,
-                (false, _) if a == "*" && b == "*" => 1,
-                _ => continue,
-            };
-            let quality = parts.find_map(|p| p.strip_prefix("q=")).map_or(1000, thousandths);
-            let better = quality > best.0
-                || (quality == best.0 && (exactness > best.1 || (exactness == best.1 && order < best.2)));
-            if quality > 0 && better {
-                (best, chosen) = ((quality, exactness, order), offer);
-            }
-        }
+/// Done, with nothing to tell; `typed` where express names a type all the same.
+pub(super) fn done(typed: bool) -> Response {
+    let mut response = nothing(StatusCode::NO_CONTENT);
+    if typed {
+        set(response.headers_mut(), header::CONTENT_TYPE, JSON);
     }
-    best.0 > 0 && chosen >= 2
-}
-
-/// A quality between 0 and 1, in thousandths.
-fn thousandths(quality: &str) -> u32 {
-    let digits = if quality == "0" {
-        "0"
-    } else {
-        quality.strip_prefix("0.").unwrap_or("1000")
-    };
-    format!("{digits:0<3}").parse().unwrap_or(1000)
+    response
 }
 
 #[cfg(test)]
@@ -327,25 +344,6 @@ mod tests {
             headers,
             query: Vec::new(),
         }
-    }
-
-    #[test]
-    fn only_an_accept_for_it_gets_activitypub() {
-        let yes = [
-            "application/activity+json",
-            "application/ld+json; profile=\"https://www.w3.org/ns/activitystreams\"",
-            "application/activity+json, application/ld+json",
-            "text/html;q=0.5, application/activity+json",
-        ];
-        let no = [
-            "*/*",
-            "text/html",
-            "application/json",
-            "text/html, application/activity+json",
-            "",
-        ];
-        assert!(yes.iter().all(|accept| prefers_activity(accept)));
-        assert!(no.iter().all(|accept| !prefers_activity(accept)));
     }
 
     #[test]

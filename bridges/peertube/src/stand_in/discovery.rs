@@ -78,5 +78,10 @@ pub(super) async fn nodeinfo(Shared(site): Shared<Site>, ask: Ask) -> Response {
 pub(super) async fn config(Shared(site): Shared<Site>, ask: Ask) -> Response {
     let mut config: Value = serde_json::from_str(include_str!("config.json")).unwrap_or_default();
     config["instance"]["defaultNSFWPolicy"] = site.options.nsfw_policy.word().into();
+    let world = site.world();
+    let settings = &world.settings;
+    config["client"]["videos"]["resumableUpload"]["maxChunkSize"] = settings.max_chunk_size.into();
+    config["import"]["videos"]["http"]["enabled"] = settings.url_imports.into();
+    config["autoBlacklist"]["videos"]["ofUsers"]["enabled"] = settings.auto_blacklist.into();
     ask.answer(Ok(Reply::json(&config)))
 }

@@ -8,6 +8,8 @@ use bytes::Bytes;
 use futures_util::stream;
 use sha2::{Digest, Sha256};
 
+use super::disk::OnDisk;
+
 /// Length of the block that made-up files repeat.
 const BLOCK: u64 = 1 << 20;
 /// Length of the part in front of each block that tells files and blocks apart.
@@ -33,6 +35,8 @@ pub enum FileBody {
         /// Length of the whole; at least 16 more than the clip's.
         bytes: u64,
     },
+    /// What was uploaded, in a file that is gone with the last that holds it.
+    OnDisk(OnDisk),
 }
 
 impl FileBody {
@@ -41,6 +45,7 @@ impl FileBody {
         match self {
             Self::Bytes(bytes) => bytes.len() as u64,
             Self::Synthetic { bytes, .. } | Self::Padded { bytes, .. } => *bytes,
+            Self::OnDisk(stored) => stored.len(),
         }
     }
 
@@ -68,6 +73,15 @@ impl FileBody {
         })
     }
 
+    /// The bytes of a range, in memory: for small files, and for the ends of large ones.
+    pub fn bytes(&self, range: Range<u64>) -> Bytes {
+        let mut all = Vec::new();
+        for piece in self.pieces(range) {
+            all.extend_from_slice(&piece);
+        }
+        all.into()
+    }
+
     /// The file's SHA-256, in hexadecimal: to compare it with what arrived elsewhere.
     pub fn sha256(&self) -> String {
         let mut digest = Sha256::new();
@@ -86,6 +100,7 @@ impl FileBody {
     fn piece(&self, at: u64) -> Bytes {
         match self {
             Self::Bytes(bytes) => bytes.slice(usize::try_from(at).unwrap_or(usize::MAX).min(bytes.len())..),
+            Self::OnDisk(stored) => stored.piece(at),
             Self::Padded { clip, bytes } => {
                 let (front, at) = (clip.len() as u64, usize::try_from(at).unwrap_or(usize::MAX));
                 let box_head = box_head(bytes.saturating_sub(front));

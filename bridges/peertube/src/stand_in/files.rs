@@ -9,6 +9,7 @@ use axum::extract::{Path, State as Shared};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::Response;
 use axum::routing::get;
+use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::answers::{Ask, Problem, etag, set};
@@ -139,11 +140,8 @@ fn missing(path: &str) -> Problem {
 async fn lazy_file(Shared(site): Shared<Site>, Path(path): Path<String>, ask: Ask) -> Response {
     let world = site.world();
     let path = format!("/lazy-static/{path}");
-    let picture = |video: &Video, built_in: &'static [u8]| Found {
-        body: video
-            .thumbnail
-            .clone()
-            .map_or_else(|| FileBody::from(built_in), FileBody::Bytes),
+    let picture = |video: &Video, own: Option<&Bytes>, built_in: &'static [u8]| Found {
+        body: own.cloned().map_or_else(|| FileBody::from(built_in), FileBody::Bytes),
         kind: "image/jpeg",
         modified: video.created,
         cache: KEPT,
@@ -152,10 +150,10 @@ async fn lazy_file(Shared(site): Shared<Site>, Path(path): Path<String>, ask: As
     let found = world.videos.iter().find_map(|video| {
         let has = video.has_thumbnail();
         if has && path == urls::thumbnail(video) {
-            return Some(picture(video, THUMBNAIL));
+            return Some(picture(video, video.thumbnail.as_ref(), THUMBNAIL));
         }
         if has && (path == urls::preview(video) || path == urls::storyboard(video)) {
-            return Some(picture(video, PREVIEW));
+            return Some(picture(video, video.large_picture(), PREVIEW));
         }
         let stored = video.captions.iter().find(|c| urls::caption(c) == path)?;
         Some(Found {

@@ -29,7 +29,7 @@ pub(super) fn page(site: &Inner, world: &World, ask: &Ask, of: Of) -> Result<Val
     let start = ask.number("start", 0, 0, u64::from(u32::MAX), "Should have a number start")?;
     let too_many = "Should have a number count (max: 100)";
     let count = ask.number("count", DEFAULT_COUNT, 0, MOST, too_many)?;
-    let order = order(ask)?;
+    let order = order(ask, "-publishedAt")?;
     let sensitive = sensitive(site, ask)?;
     if ask.parameter("include").is_some_and(|include| include != "0") {
         let detail = "You are not allowed to see all videos, specify a custom include or auto tags filter.";
@@ -88,11 +88,11 @@ fn matches(video: &Video, ask: &Ask) -> bool {
         && live.is_none_or(|live: bool| live == video.is_live)
 }
 
-type Order = Box<dyn Fn(&Video, &Video) -> Ordering>;
+pub(super) type Order = Box<dyn Fn(&Video, &Video) -> Ordering>;
 
 /// The order asked for. What is trending nobody measures here: such orders are by views.
-fn order(ask: &Ask) -> Result<Order, Problem> {
-    let asked = ask.parameter("sort").unwrap_or("-publishedAt");
+pub(super) fn order(ask: &Ask, default: &str) -> Result<Order, Problem> {
+    let asked = ask.parameter("sort").unwrap_or(default);
     let (field, downward) = asked.strip_prefix('-').map_or((asked, false), |field| (field, true));
     let compare: fn(&Video, &Video) -> Ordering = match field {
         "name" => |a, b| a.details.title.to_lowercase().cmp(&b.details.title.to_lowercase()),

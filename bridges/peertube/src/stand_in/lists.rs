@@ -75,6 +75,19 @@ pub(super) fn state(state: State) -> &'static str {
     nth(&STATES, state.0.into())
 }
 
+pub(super) fn comments_policy(number: u8) -> &'static str {
+    nth(&["Enabled", "Disabled", "Requires approval"], number.into())
+}
+
+/// Whether there is a category, or a licence, of this number.
+pub(super) fn is_category(number: u32) -> bool {
+    (1..=CATEGORIES.len()).contains(&usize::try_from(number).unwrap_or(usize::MAX))
+}
+
+pub(super) fn is_licence(number: u32) -> bool {
+    (1..=LICENCES.len()).contains(&usize::try_from(number).unwrap_or(usize::MAX))
+}
+
 pub(super) fn language(code: &str) -> &'static str {
     languages().get(code).and_then(Value::as_str).unwrap_or("Unknown")
 }

@@ -11,7 +11,8 @@ use axum::response::Response;
 use chrono::{DateTime, Utc};
 use tombolo_net::stand_in::WindowLimit;
 
-use super::answers::{etag, prefers_activity, set};
+use super::accept::prefers_activity;
+use super::answers::{etag, set};
 use super::site::Site;
 
 /// What is counted together.
@@ -23,6 +24,8 @@ pub(super) enum Bucket {
     ActivityPubOrPage,
     WellKnown,
     Generate,
+    /// Signing in; it counts as a request of the API as well.
+    Token,
 }
 
 impl Bucket {
@@ -32,13 +35,14 @@ impl Bucket {
             Self::ActivityPub | Self::ActivityPubOrPage => 1,
             Self::WellKnown => 2,
             Self::Generate => 3,
+            Self::Token => 4,
         }
     }
 }
 
 /// The counters of all buckets.
 #[derive(Debug)]
-pub(super) struct Rates(Mutex<[WindowLimit; 4]>);
+pub(super) struct Rates(Mutex<[WindowLimit; 5]>);
 
 impl Default for Rates {
     fn default() -> Self {
@@ -47,7 +51,17 @@ impl Default for Rates {
             WindowLimit::since_first_request(500, 10),
             WindowLimit::since_first_request(200, 10),
             WindowLimit::since_first_request(5, 5),
+            WindowLimit::since_first_request(15, 300),
         ]))
+    }
+}
+
+impl Rates {
+    /// Counters live in the process: a restart forgets them.
+    pub(super) fn forget(&self) {
+        let Self(fresh) = Self::default();
+        let fresh = fresh.into_inner().unwrap_or_else(PoisonError::into_inner);
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = fresh;
     }
 }
 
@@ -82,7 +96,8 @@ async fn count(State((site, bucket)): State<(Site, Bucket)>, request: Request, n
     ];
     for (name, value) in headers {
         let name = HeaderName::from_static(name);
-        response.headers_mut().insert(name, HeaderValue::from(value));
+        // A limit inside this one has spoken last.
+        response.headers_mut().entry(name).or_insert(HeaderValue::from(value));
     }
     response
 }

@@ -11,7 +11,7 @@ use super::answers::{self, Ask, Problem, Reply};
 use super::listing::{Of, page};
 use super::rates::{Bucket, limited};
 use super::rest_json::{captions, metadata};
-use super::site::{Inner, Site, Viewer, viewer, visible};
+use super::site::{Inner, Site, visible};
 use super::urls;
 use super::world::{Video, World};
 use super::{discovery, lists};
@@ -20,8 +20,6 @@ pub(super) fn routes(site: &Site) -> Router<Site> {
     let router = Router::new()
         .route("/api/v1/config", get(discovery::config))
         .route("/nodeinfo/2.0.json", get(discovery::nodeinfo))
-        .route("/api/v1/oauth-clients/local", get(oauth_client))
-        .route("/api/v1/users/me", get(me))
         .route("/api/v1/accounts/{name}", get(account))
         .route("/api/v1/accounts/{name}/videos", get(account_videos))
         .route("/api/v1/accounts/{name}/video-channels", get(account_channels))
@@ -62,30 +60,6 @@ async fn languages(ask: Ask) -> Response {
 
 async fn privacies(ask: Ask) -> Response {
     ask.answer(Ok(Reply::json(&lists::privacies())))
-}
-
-async fn oauth_client(ask: Ask) -> Response {
-    let client = json!({"client_id": "stand-in", "client_secret": "stand-in"});
-    ask.answer(Ok(Reply::json(&client)))
-}
-
-/// Who the token belongs to: the few fields a bridge reads.
-async fn me(Shared(site): Shared<Site>, ask: Ask) -> Response {
-    let world = site.world();
-    let unauthorized = || Problem::new(StatusCode::UNAUTHORIZED, "Token is invalid").code("unauthorized_request");
-    let found = viewer(&world, &ask).and_then(|asking| match asking {
-        Viewer::Anonymous => Err(unauthorized()),
-        Viewer::User(account) => {
-            let own = (0..world.channels.len()).filter(|c| world.channels[*c].owner == account);
-            Ok(Reply::json(&json!({
-                "id": account + 2,
-                "username": world.accounts[account].name,
-                "account": site.account_json(&world, account),
-                "videoChannels": own.map(|c| site.channel_json(&world, c)).collect::<Vec<_>>(),
-            })))
-        }
-    });
-    ask.answer(found)
 }
 
 async fn account(Shared(site): Shared<Site>, Path(name): Path<String>, ask: Ask) -> Response {

@@ -44,6 +44,14 @@ pub(super) fn duration(video: &Video) -> u32 {
     }
 }
 
+/// The planned change of privacy, if there is one.
+fn scheduled(video: &Video) -> Value {
+    video.schedule.map_or_else(
+        || json!({}),
+        |plan| json!({"scheduledUpdate": {"updateAt": date(plan.at), "privacy": plan.privacy.0}}),
+    )
+}
+
 /// One object with the keys of both.
 fn merged(mut first: Value, second: Value) -> Value {
     if let (Some(all), Value::Object(more)) = (first.as_object_mut(), second) {
@@ -190,15 +198,36 @@ impl Inner {
             "support": details.support,
             "descriptionPath": format!("/api/v1/videos/{}/description", video.uuid),
             "tags": details.tags,
-            "commentsEnabled": true,
-            "commentsPolicy": {"id": 1, "label": "Enabled"},
+            "commentsEnabled": video.comments_policy != 2,
+            "commentsPolicy": {"id": video.comments_policy, "label": lists::comments_policy(video.comments_policy)},
             "downloadEnabled": details.download_enabled,
             "waitTranscoding": video.wait_transcoding,
             "inputFileUpdatedAt": null,
             "state": {"id": video.state.0, "label": lists::state(video.state)},
             "trackerUrls": self.trackers(),
         });
-        merged(self.video_base(video), more)
+        merged(merged(self.video_base(video), more), scheduled(video))
+    }
+
+    /// A video as its owner's own list shows it (contract §3.1).
+    pub fn own_item(&self, world: &World, video: &Video) -> Value {
+        let more = json!({
+            "state": {"id": video.state.0, "label": lists::state(video.state)},
+            "waitTranscoding": video.wait_transcoding,
+            "blacklisted": video.blocked.is_some(),
+            "blacklistedReason": video.blocked,
+        });
+        merged(merged(self.list_item(world, video), more), scheduled(video))
+    }
+
+    /// A video as a list of imports shows it.
+    pub fn imported_item(&self, world: &World, video: &Video) -> Value {
+        let more = json!({
+            "state": {"id": video.state.0, "label": lists::state(video.state)},
+            "waitTranscoding": video.wait_transcoding,
+            "tags": video.details.tags,
+        });
+        merged(self.list_item(world, video), more)
     }
 
     fn file_json(&self, video: &Video, stored: &StoredFile, set: Set) -> Value {

@@ -35,8 +35,11 @@ pub(super) enum Viewer {
 }
 
 impl Inner {
+    /// The world as it is now: what was to happen until now has happened.
     pub fn world(&self) -> MutexGuard<'_, World> {
-        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+        let mut world = self.world.lock().unwrap_or_else(PoisonError::into_inner);
+        world.settle(self.clock.now());
+        world
     }
 
     /// A handle without this server's own name.
@@ -52,8 +55,29 @@ pub(super) fn viewer(world: &World, ask: &Ask) -> Result<Viewer, Problem> {
         return Ok(Viewer::Anonymous);
     };
     let token = value.strip_prefix("Bearer ").unwrap_or_default().trim();
-    let account = world.tokens.get(token).copied();
+    let account = world.sessions.account(token, world.now);
     account.map(Viewer::User).ok_or_else(invalid_token)
+}
+
+/// Who asks, where somebody has to be signed in.
+pub(super) fn signed_in(world: &World, ask: &Ask) -> Result<usize, Problem> {
+    match viewer(world, ask)? {
+        Viewer::User(account) => Ok(account),
+        Viewer::Anonymous => {
+            Err(Problem::new(StatusCode::UNAUTHORIZED, "Token is invalid").code("unauthorized_request"))
+        }
+    }
+}
+
+/// The UUID of the video with this id, if it belongs to who asks.
+pub(super) fn owned(world: &World, ask: &Ask, id: &str) -> Result<String, Problem> {
+    let account = signed_in(world, ask)?;
+    let video = find(world, id)?;
+    if world.channels[video.channel].owner != account {
+        let detail = "Cannot manage a video of another user.";
+        return Err(Problem::new(StatusCode::FORBIDDEN, detail));
+    }
+    Ok(video.uuid.clone())
 }
 
 /// The video with this id, if the asker may see it.

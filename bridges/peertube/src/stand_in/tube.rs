@@ -9,90 +9,17 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use chrono::{DateTime, Utc};
-use tombolo_model::Clock;
 use tombolo_net::stand_in::{Arrivals, Faults, Server, serve};
 use url::Url;
 
 use super::answers::{nothing, set};
 use super::rates::Rates;
+use super::sessions::Grant;
 use super::site::{Inner, Site};
 use super::urls::Set;
 use super::world::{StoredFile, Video, World};
-use super::{Caption, Details, FileBody, NewVideo, Privacy, State, VideoFile};
-use super::{activitypub, discovery, files, pages, rest};
-
-/// The account that is there from the start.
-const ACCOUNT: &str = "alice";
-/// Its channel.
-const CHANNEL: &str = "alice_channel";
-
-/// What lists do with sensitive videos when nobody says what they want.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NsfwPolicy {
-    /// Leave them out.
-    DoNotList,
-    /// Show them blurred.
-    Blur,
-    /// Show them.
-    Display,
-}
-
-impl NsfwPolicy {
-    pub(super) fn word(self) -> &'static str {
-        match self {
-            Self::DoNotList => "do_not_list",
-            Self::Blur => "blur",
-            Self::Display => "display",
-        }
-    }
-}
-
-/// How the server is set up.
-#[derive(Clone, Debug)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "independent switches, as in the server's configuration"
-)]
-pub struct Options {
-    /// The port on the loopback interface; 0 for any.
-    pub port: u16,
-    /// What time it is.
-    pub clock: Arc<dyn Clock>,
-    /// Whether rate limits are kept (contract §8).
-    pub rate_limits: bool,
-    /// What lists do with sensitive videos.
-    pub nsfw_policy: NsfwPolicy,
-    /// Whether outboxes show unlisted videos, addressed to nobody.
-    pub federate_unlisted: bool,
-    /// Whether lists of videos can be had by the REST API; if not, they are hidden as by a proxy.
-    pub api_listing: bool,
-    /// Whether actors, outboxes and videos can be had for other servers.
-    pub federation: bool,
-    /// Whether an outbox crashes on a video without a thumbnail, as up to version 6.3.1.
-    pub bug_500_without_thumbnail: bool,
-    /// The account that is there from the start; none if empty.
-    pub account: String,
-    /// Its channel; none if empty.
-    pub channel: String,
-}
-
-impl Options {
-    /// A default server, on any port, with `alice` and her channel `alice_channel`.
-    pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self {
-            port: 0,
-            clock,
-            rate_limits: true,
-            nsfw_policy: NsfwPolicy::DoNotList,
-            federate_unlisted: false,
-            api_listing: true,
-            federation: true,
-            bug_500_without_thumbnail: true,
-            account: ACCOUNT.into(),
-            channel: CHANNEL.into(),
-        }
-    }
-}
+use super::{Caption, Details, FileBody, NewVideo, Options, Privacy, State, VideoFile};
+use super::{activitypub, discovery, edit, files, imports, me, oauth, pages, rest, upload};
 
 /// A video as its creator sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -148,7 +75,7 @@ impl PeerTube {
             let base = base.as_str().trim_end_matches('/').to_owned();
             let host = base.trim_start_matches("http://").to_owned();
             let site = Arc::new(Inner {
-                world: Mutex::new(World::new(&host)),
+                world: Mutex::new(World::new(&host, options.settings.clone(), clock.now())),
                 base,
                 host,
                 options,
@@ -198,26 +125,35 @@ impl PeerTube {
 
     /// Adds a channel to an account.
     #[track_caller]
-    #[allow(clippy::missing_panics_doc)]
     pub fn add_channel(&self, account: &str, name: &str) {
-        let mut world = self.world();
-        let Some(owner) = world.account(account) else {
-            drop(world);
-            panic!("no account {account} on the stand-in");
-        };
+        let (mut world, owner) = self.of_account(account);
         world.add_channel(owner, name, self.now());
     }
 
-    /// A token by which requests are those of this account.
+    /// A token by which requests are those of this account. It doesn't run out by itself.
     #[track_caller]
     #[allow(clippy::missing_panics_doc)]
     pub fn sign_in(&self, account: &str) -> String {
-        let mut world = self.world();
+        let (mut world, index) = self.of_account(account);
+        let (now, world) = (self.now(), &mut *world);
+        let session = world.sessions.begin(&mut world.names, index, Grant::Test, None, now);
+        session.access.clone()
+    }
+
+    /// The world, with the index of an account in it.
+    #[track_caller]
+    pub(super) fn of_account(&self, account: &str) -> (MutexGuard<'_, World>, usize) {
+        let world = self.world();
         let Some(index) = world.account(account) else {
             drop(world);
             panic!("no account {account} on the stand-in");
         };
-        world.add_token(index)
+        (world, index)
+    }
+
+    /// Rate limits begin anew.
+    pub(super) fn forget_rates(&self) {
+        self.site.rates.forget();
     }
 
     /// Publishes a video, or begins to: as the new video says.
@@ -353,7 +289,7 @@ impl PeerTube {
         self.site.clock.now()
     }
 
-    fn world(&self) -> MutexGuard<'_, World> {
+    pub(super) fn world(&self) -> MutexGuard<'_, World> {
         self.site.world()
     }
 
@@ -384,6 +320,11 @@ impl PeerTube {
 fn router(site: &Site) -> Router {
     Router::new()
         .merge(rest::routes(site))
+        .merge(oauth::routes(site))
+        .merge(me::routes(site))
+        .merge(upload::routes(site))
+        .merge(imports::routes(site))
+        .merge(edit::routes(site))
         .merge(activitypub::routes(site))
         .merge(discovery::routes(site))
         .merge(files::routes(site))

@@ -1,150 +1,15 @@
 //! What the server knows: accounts, channels, videos, and how PeerTube changes them.
 
-use std::collections::HashMap;
-
 use chrono::{DateTime, Utc};
 
 use super::ids::{Names, short_uuid};
-use super::{Caption, Details, FileBody, NewVideo, Privacy, State, VideoFile};
-
-/// A person on the server.
-#[derive(Clone, Debug)]
-pub(super) struct Account {
-    pub id: u64,
-    pub name: String,
-    pub created: DateTime<Utc>,
-}
-
-/// A place where an account publishes.
-#[derive(Clone, Debug)]
-pub(super) struct Channel {
-    pub id: u64,
-    /// What its announcements are numbered by.
-    pub actor: u64,
-    pub name: String,
-    /// Index into the accounts.
-    pub owner: usize,
-    pub created: DateTime<Utc>,
-    pub updated: DateTime<Utc>,
-}
-
-/// A file as it is stored.
-#[derive(Clone, Debug)]
-pub(super) struct StoredFile {
-    pub id: u64,
-    /// The random part of its name.
-    pub name: String,
-    pub torrent: String,
-    pub file: VideoFile,
-    pub body: FileBody,
-    pub modified: DateTime<Utc>,
-}
-
-/// Subtitles as they are stored.
-#[derive(Clone, Debug)]
-pub(super) struct StoredCaption {
-    pub name: String,
-    pub caption: Caption,
-    pub updated: DateTime<Utc>,
-}
-
-/// The names that belong to a video's HLS playlist.
-#[derive(Clone, Debug)]
-pub(super) struct Playlist {
-    pub id: u64,
-    pub master: String,
-    pub segments: String,
-}
-
-/// The names of a video's pictures.
-#[derive(Clone, Debug)]
-pub(super) struct Pictures {
-    pub thumbnail: String,
-    pub preview: String,
-    pub storyboard: String,
-}
-
-/// A video as the server keeps it.
-#[derive(Clone, Debug)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "independent facts, as in the server's database"
-)]
-pub(super) struct Video {
-    pub id: u64,
-    pub uuid: String,
-    pub short: String,
-    /// Index into the channels.
-    pub channel: usize,
-    pub details: Details,
-    pub privacy: Privacy,
-    pub password: Option<String>,
-    pub state: State,
-    pub wait_transcoding: bool,
-    pub is_live: bool,
-    pub created: DateTime<Utc>,
-    pub updated: DateTime<Utc>,
-    pub published: DateTime<Utc>,
-    /// Whether it ever was in the state published.
-    pub finished_once: bool,
-    /// Whether its channel ever announced it: the channel's outbox and its total know no others.
-    pub announced: bool,
-    pub blocked: Option<String>,
-    pub views: u64,
-    /// What was uploaded, shown as the only file until transcoding is done.
-    pub upload: Option<StoredFile>,
-    pub web: Vec<StoredFile>,
-    pub hls: Vec<StoredFile>,
-    pub playlist: Playlist,
-    pub captions: Vec<StoredCaption>,
-    pub pictures: Pictures,
-    pub thumbnail: Option<bytes::Bytes>,
-}
-
-impl Video {
-    /// An import has nothing to show until its file arrived.
-    pub fn has_thumbnail(&self) -> bool {
-        self.state != State::TO_IMPORT
-    }
-
-    /// Sprites of a video are made when it is ready and long enough.
-    pub fn has_storyboard(&self) -> bool {
-        self.state == State::PUBLISHED && !self.is_live && self.details.duration >= 3
-    }
-
-    /// The plain files that exist now.
-    pub fn web_now(&self) -> &[StoredFile] {
-        match self.state {
-            State::TO_IMPORT => &[],
-            State::TO_TRANSCODE => self.upload.as_slice(),
-            _ => &self.web,
-        }
-    }
-
-    /// The HLS files that exist now.
-    pub fn hls_now(&self) -> &[StoredFile] {
-        match self.state {
-            State::TO_IMPORT | State::TO_TRANSCODE => &[],
-            _ => &self.hls,
-        }
-    }
-
-    /// Whether there is a playlist now: a running broadcast has one without files.
-    pub fn has_playlist(&self) -> bool {
-        !self.hls_now().is_empty() || (self.is_live && self.state == State::PUBLISHED)
-    }
-
-    /// Whether lists show it to everybody.
-    pub fn is_listed(&self) -> bool {
-        let ready = self.state == State::PUBLISHED || (self.state == State::TO_TRANSCODE && !self.wait_transcoding);
-        ready && self.blocked.is_none()
-    }
-
-    fn announce_if_due(&mut self) {
-        let federates = self.privacy == Privacy::PUBLIC && self.state.federates();
-        self.announced |= federates && self.blocked.is_none();
-    }
-}
+use super::imports::Imports;
+pub(super) use super::records::{
+    Account, Channel, Origin, Pictures, Playlist, Schedule, StoredCaption, StoredFile, Video,
+};
+use super::sessions::Sessions;
+use super::uploads::Uploads;
+use super::{Caption, FileBody, NewVideo, Privacy, Settings, State, VideoFile};
 
 /// Everything.
 #[derive(Debug)]
@@ -152,23 +17,60 @@ pub(super) struct World {
     pub accounts: Vec<Account>,
     pub channels: Vec<Channel>,
     pub videos: Vec<Video>,
-    /// Access tokens, and the account that each opens (index).
-    pub tokens: HashMap<String, usize>,
-    names: Names,
+    pub sessions: Sessions,
+    pub uploads: Uploads,
+    pub imports: Imports,
+    pub settings: Settings,
+    /// What time it is, as of the last time somebody looked.
+    pub now: DateTime<Utc>,
+    pub names: Names,
     last_id: u64,
     last_file: u64,
 }
 
 impl World {
-    pub fn new(seed: &str) -> Self {
+    pub fn new(seed: &str, settings: Settings, now: DateTime<Utc>) -> Self {
+        let mut names = Names::new(seed);
         Self {
             accounts: Vec::new(),
             channels: Vec::new(),
             videos: Vec::new(),
-            tokens: HashMap::new(),
-            names: Names::new(seed),
+            sessions: Sessions::new(&mut names),
+            uploads: Uploads::default(),
+            imports: Imports::default(),
+            settings,
+            now,
+            names,
             last_id: 0,
             last_file: 0,
+        }
+    }
+
+    /// What was to happen until now happens: uploads are looked at, imports and transcoding end, plans are carried out.
+    pub fn settle(&mut self, now: DateTime<Utc>) {
+        self.now = now;
+        self.settle_uploads(now);
+        self.settle_imports(now);
+        let end = if self.settings.transcoding_fails {
+            State::TRANSCODING_FAILED
+        } else {
+            State::PUBLISHED
+        };
+        for index in 0..self.videos.len() {
+            let video = &self.videos[index];
+            let uuid = video.uuid.clone();
+            let transcoded = video.transcoded_at.filter(|at| *at <= now);
+            let planned = video.schedule.filter(|plan| plan.at <= now);
+            if let Some(at) = transcoded {
+                self.videos[index].transcoded_at = None;
+                if self.videos[index].state == State::TO_TRANSCODE {
+                    self.set_state(&uuid, end, at);
+                }
+            }
+            if let Some(plan) = planned {
+                self.videos[index].schedule = None;
+                self.set_privacy(&uuid, plan.privacy, plan.at);
+            }
         }
     }
 
@@ -198,6 +100,10 @@ impl World {
             id,
             name: name.into(),
             created: now,
+            password: format!("{name}-password"),
+            second_factor: None,
+            quota: None,
+            daily_quota: None,
         });
         self.accounts.len() - 1
     }
@@ -212,12 +118,6 @@ impl World {
             created: now,
             updated: now,
         });
-    }
-
-    pub fn add_token(&mut self, account: usize) -> String {
-        let token = self.names.uuid().replace('-', "");
-        self.tokens.insert(token.clone(), account);
-        token
     }
 
     pub fn add_video(&mut self, channel: usize, new: NewVideo, now: DateTime<Utc>) -> &Video {
@@ -264,6 +164,11 @@ impl World {
                 storyboard: self.names.uuid(),
             },
             thumbnail: new.thumbnail,
+            preview: None,
+            comments_policy: 1,
+            schedule: None,
+            transcoded_at: None,
+            origin: Origin::Test,
         };
         video.captions = new.captions.into_iter().map(|c| self.new_caption(c, now)).collect();
         video

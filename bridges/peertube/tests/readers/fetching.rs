@@ -151,17 +151,6 @@ async fn an_id_that_is_no_video_is_no_post() {
 }
 
 #[tokio::test]
-async fn another_address_of_a_video_is_not_its_id() {
-    let rig = Rig::start().await;
-    let video = rig.publish(NewVideo::titled("One"));
-    for read in BOTH {
-        let source = rig.source(read, "alice");
-        let found = source.fetch(&id(&video.page)).await;
-        assert!(matches!(found, Err(SourceError::Malformed(_))), "{read:?}: {found:?}");
-    }
-}
-
-#[tokio::test]
 async fn downloads_switched_off_are_respected_and_a_live_has_no_file_but_a_picture() {
     let rig = Rig::start().await;
     let mine = rig.publish(NewVideo::titled("Mine").with(|details| details.download_enabled = false));

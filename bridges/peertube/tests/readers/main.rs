@@ -1,6 +1,7 @@
 //! PeerTube's two readers, against recorded documents, the stand-in, and servers that mean harm.
 
 mod accounts;
+mod by_page;
 mod equal;
 mod fetching;
 mod garbage;

@@ -1,0 +1,474 @@
+//! The `api` reader: the account's statuses by Mastodon's client API, with its own token or openly (contract mastodon §7).
+//!
+//! With the token everything is listed, private messages too: nothing is taken before its visibility was looked at. Ids are
+//! opaque; a page that brings no unseen one ends a walk, since then a parameter changes nothing here.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, PoisonError};
+
+use chrono::TimeDelta;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tombolo_activitypub::Handle;
+use tombolo_mastoapi::{AccountEntity, Client, Status, parse_account, parse_status};
+use tombolo_model::{ApId, Cursor, Fetched, Listing, Origin, Poll, Sighting, SourceError, Visibility};
+
+use super::pages::{
+    Page, ask, check_account, check_open, closed, document, is_json, read_page, refuse_closed, unasked,
+};
+use super::{outbox, reading, sighting_of};
+use crate::post::status_to_post;
+use crate::source::Creator;
+
+/// Most a listing gives at once (contract mastodon §7.1).
+const PAGE: usize = 40;
+/// Most statuses of one walk, so that a server that makes up ids can't fill the memory.
+const MAX_STATUSES: usize = 50_000;
+/// Longest time that the pages of one walk may take.
+const MAX_TIME: TimeDelta = TimeDelta::minutes(15);
+/// Most addresses whose ids in the API are remembered.
+const MAX_KNOWN: usize = 10_000;
+
+/// What this reader knows of the server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Api {
+    /// The account's id in the API.
+    pub(crate) account: String,
+    /// Whether it is asked with the token.
+    pub(crate) with_token: bool,
+    /// Where parameters change nothing: how many statuses it shows.
+    pub(crate) window: Option<u32>,
+}
+
+/// Ids in the API by the addresses of the posts, as far as listings showed them.
+#[derive(Debug, Default)]
+pub(crate) struct Known(Mutex<HashMap<String, String>>);
+
+impl Known {
+    fn note(&self, status: &Status) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= MAX_KNOWN {
+            known.clear();
+        }
+        for address in std::iter::once(&status.uri).chain(&status.url) {
+            known.insert(address.clone(), status.id.clone());
+        }
+    }
+
+    fn id_of(&self, address: &str) -> Option<String> {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(address)
+            .cloned()
+    }
+}
+
+/// Where this reader stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+struct Place {
+    /// Validator of the newest page.
+    etag: Option<String>,
+    /// Id in the API of the newest entry.
+    newest: Option<String>,
+    /// Whether the newest page was all there is.
+    whole: bool,
+}
+
+/// The account that is read: the token's own, which must be the handle's, or the one that is found by its name.
+pub(crate) async fn account(client: &Client, handle: &Handle, with_token: bool) -> Result<AccountEntity, SourceError> {
+    let origin = Origin::of(client.instance());
+    if with_token {
+        let answer = ask(client, &["api", "v1", "accounts", "verify_credentials"], &[], None).await?;
+        let account = match answer.status.as_u16() {
+            // 422: the token is no person's (contract mastodon §1.4), or unknown (snac).
+            401 | 403 | 422 => return Err(closed(client, &answer, "the token isn't taken")),
+            _ => document(client, &answer).and_then(|value| {
+                let unreadable = || SourceError::Malformed(format!("{origin} doesn't say whose token it is"));
+                parse_account(&value).ok_or_else(unreadable)
+            })?,
+        };
+        if !account.username.eq_ignore_ascii_case(&handle.name) {
+            return Err(SourceError::NotFound(format!(
+                "the token belongs to @{} on {origin}, not to {handle}; change the handle, or sign in as {handle}",
+                account.username
+            )));
+        }
+        return Ok(account);
+    }
+    let path = ["api", "v1", "accounts", "lookup"];
+    let answer = ask(client, &path, &[("acct", handle.name.clone())], None).await?;
+    if answer.status.as_u16() != 404 {
+        refuse_closed(client, &answer)?;
+        if let Some(account) = document(client, &answer).ok().as_ref().and_then(parse_account) {
+            return Ok(account);
+        }
+    }
+    // Servers without this call know a search instead.
+    let path = ["api", "v1", "accounts", "search"];
+    let query = [("q", handle.name.clone()), ("limit", "5".to_owned())];
+    let answer = ask(client, &path, &query, None).await?;
+    refuse_closed(client, &answer)?;
+    let found = document(client, &answer).unwrap_or_default();
+    let here = |value: &&Value| {
+        let acct = value.get("acct").and_then(Value::as_str).unwrap_or_default();
+        acct.eq_ignore_ascii_case(&handle.name)
+    };
+    let account = found
+        .as_array()
+        .and_then(|all| all.iter().find(here))
+        .and_then(parse_account);
+    account.ok_or_else(|| SourceError::Unsupported(format!("the API of {origin} finds no account {handle}")))
+}
+
+/// Finds out whether the account can be read this way, and how far its listing goes.
+pub(crate) async fn probe(
+    client: &Client,
+    handle: &Handle,
+    creator: &Creator,
+    with_token: bool,
+) -> Result<Api, SourceError> {
+    let account = account(client, handle, with_token).await?;
+    let named = account.uri.as_deref();
+    if named.is_some_and(|uri| uri != creator.actor.as_str()) {
+        return Err(SourceError::Unsupported(format!(
+            "the API knows {} as {}, but its actor is {}",
+            account.username,
+            named.unwrap_or_default(),
+            creator.actor
+        )));
+    }
+    if account.suspended {
+        return Err(SourceError::NotFound(format!(
+            "{} is suspended by its instance",
+            creator.actor
+        )));
+    }
+    let mut api = Api {
+        account: account.id,
+        with_token,
+        window: None,
+    };
+    let few = [("limit", "2".to_owned())];
+    let first = read_page(client, &api, &few, None)
+        .await?
+        .ok_or_else(|| unasked(client))?;
+    if first.statuses.len() > 2 {
+        let last = first
+            .statuses
+            .last()
+            .map(|status| status.id.clone())
+            .unwrap_or_default();
+        let older = [("limit", "2".to_owned()), ("max_id", last)];
+        let older = read_page(client, &api, &older, None)
+            .await?
+            .ok_or_else(|| unasked(client))?;
+        let seen: HashSet<&String> = first.ids().collect();
+        if !older.statuses.is_empty() && older.ids().all(|id| seen.contains(id)) {
+            // snac: the newest 256, whatever is asked. With fewer posts than that it shows fewer, so this is a lower bound.
+            api.window = Some(u32::try_from(first.statuses.len()).unwrap_or(u32::MAX));
+        }
+    }
+    Ok(api)
+}
+
+/// Reads the newest page again, for what was edited, deleted or late; and what lies between it and the one before.
+pub(crate) async fn poll(
+    client: &Client,
+    api: &Api,
+    creator: &Creator,
+    cursor: &Cursor,
+    known: &Known,
+) -> Result<Poll, SourceError> {
+    let place: Place = serde_json::from_value(cursor.0.clone()).unwrap_or_default();
+    let Some(first) = read_page(client, api, &newest(), place.etag.as_deref()).await? else {
+        return Ok(Poll::Unchanged);
+    };
+    check_open(client, api, &first).await?;
+    let here = place_of(&first);
+    let complete = first.last && api.window.is_none();
+    let mut found = Listed::new(api, creator, known);
+    found.take(&first);
+    let mut scan_needed = false;
+    let met = |page: &Page, id: &String| page.ids().any(|seen| seen == id);
+    match place
+        .newest
+        .filter(|newest| !complete && api.window.is_none() && !met(&first, newest))
+    {
+        Some(newest) => scan_needed = !fill_gap(client, api, newest, &mut found).await?,
+        // Nothing is known of what is older.
+        None if here.newest.is_some() && cursor.0.is_null() => scan_needed = !complete,
+        None => {}
+    }
+    Ok(Poll::Seen(Listing {
+        sightings: found.sightings,
+        cursor: cursor_of(&here),
+        complete,
+        scan_needed,
+    }))
+}
+
+/// Walks upwards from what was seen last; whether it met what was seen already, so that nothing is missing between.
+async fn fill_gap(client: &Client, api: &Api, newest: String, found: &mut Listed<'_>) -> Result<bool, SourceError> {
+    let began = client.net().clock().now();
+    let mut above = newest;
+    while found.seen.len() < MAX_STATUSES && client.net().clock().now() - began <= MAX_TIME {
+        let query = [("limit", PAGE.to_string()), ("min_id", above.clone())];
+        let page = read_page(client, api, &query, None)
+            .await?
+            .ok_or_else(|| unasked(client))?;
+        let Some(next) = page.ids().next().cloned() else {
+            return Ok(true);
+        };
+        let met = page.ids().any(|id| found.seen.contains(id));
+        let fresh = found.take(&page);
+        // Met, and it came from below: the gap is closed. Nothing fresh at all: the parameter changes nothing here.
+        if fresh == 0 || next == above {
+            return Ok(met && next != above);
+        }
+        if met {
+            return Ok(true);
+        }
+        above = next;
+    }
+    Ok(false)
+}
+
+/// Reads all pages.
+pub(crate) async fn scan(
+    client: &Client,
+    api: &Api,
+    creator: &Creator,
+    cursor: &Cursor,
+    known: &Known,
+) -> Result<Poll, SourceError> {
+    let place: Place = serde_json::from_value(cursor.0.clone()).unwrap_or_default();
+    // An unchanged newest page proves an unchanged list only where it is all there is.
+    let etag = place.etag.as_deref().filter(|_| place.whole);
+    let Some(first) = read_page(client, api, &newest(), etag).await? else {
+        return Ok(Poll::Unchanged);
+    };
+    check_open(client, api, &first).await?;
+    let (here, began) = (place_of(&first), client.net().clock().now());
+    let mut found = Listed::new(api, creator, known);
+    found.take(&first);
+    let (mut page, mut pages, mut complete) = (first, 1, true);
+    while let Some(last) = page
+        .statuses
+        .last()
+        .map(|status| status.id.clone())
+        .filter(|_| !page.last)
+    {
+        if found.seen.len() > MAX_STATUSES {
+            return Err(SourceError::Malformed(format!(
+                "the list of {} goes on after {MAX_STATUSES} posts",
+                creator.actor
+            )));
+        }
+        if client.net().clock().now() - began > MAX_TIME {
+            return Err(SourceError::Transient(format!(
+                "after {} minutes the list of {} still goes on, at {last}",
+                MAX_TIME.num_minutes(),
+                creator.actor
+            )));
+        }
+        let query = [("limit", PAGE.to_string()), ("max_id", last)];
+        page = read_page(client, api, &query, None)
+            .await?
+            .ok_or_else(|| unasked(client))?;
+        pages += 1;
+        if found.take(&page) == 0 {
+            // An empty page is the end; one without anything new means that the parameter changes nothing here.
+            complete = page.statuses.is_empty();
+            break;
+        }
+    }
+    // What was published during the walk is at the head now.
+    if pages > 1 && complete {
+        let head = read_page(client, api, &newest(), None)
+            .await?
+            .ok_or_else(|| unasked(client))?;
+        found.take(&head);
+    }
+    Ok(Poll::Seen(Listing {
+        sightings: found.sightings,
+        cursor: cursor_of(&here),
+        complete: complete && api.window.is_none(),
+        scan_needed: false,
+    }))
+}
+
+/// Reads one post. `thread`: whether what it answers is looked up too.
+pub(crate) async fn fetch(
+    client: &Client,
+    api: &Api,
+    creator: &Creator,
+    id: &ApId,
+    known: &Known,
+    thread: bool,
+) -> Result<Fetched, SourceError> {
+    let mut missing = false;
+    let keys = [known.id_of(id.as_str()), id_in_path(id)];
+    let mut tried: Option<String> = None;
+    for key in keys.into_iter().flatten() {
+        if tried.as_ref() == Some(&key) {
+            continue;
+        }
+        let answer = ask(client, &["api", "v1", "statuses", &key], &[], None).await?;
+        tried = Some(key);
+        match answer.status.as_u16() {
+            404 | 410 if is_json(&answer) => missing = true,
+            // snac has no API for it without a token, others show a page: what they say there is no evidence.
+            404 | 405 | 410 => {}
+            _ => {
+                refuse_closed(client, &answer)?;
+                let status = document(client, &answer).ok().as_ref().and_then(parse_status);
+                if let Some(status) = status.filter(|status| is_named(status, id)) {
+                    return settle(client, api, creator, &status, thread).await;
+                }
+            }
+        }
+    }
+    // The server may know its own address better than we can read it (Pleroma, snac).
+    if api.with_token
+        && !missing
+        && let Ok(Some(status)) = client.search_status(id.as_str()).await
+        && is_named(&status, id)
+    {
+        known.note(&status);
+        return settle(client, api, creator, &status, thread).await;
+    }
+    if missing {
+        // Without a sight of the account nothing proves that the post is gone: a suspended one hides everything
+        // (contract mastodon §0a.10).
+        check_account(client, api).await?;
+        return Ok(Fetched::Gone);
+    }
+    match outbox::fetch(client.net(), creator, id).await {
+        Err(SourceError::Unsupported(_)) if api.with_token => Ok(Fetched::NotPublic(format!(
+            "neither the API nor the address itself shows {id}"
+        ))),
+        other => other,
+    }
+}
+
+/// What a status amounts to for the creator's readers.
+async fn settle(
+    client: &Client,
+    api: &Api,
+    creator: &Creator,
+    status: &Status,
+    thread: bool,
+) -> Result<Fetched, SourceError> {
+    if status.author.as_deref().is_some_and(|author| author != api.account) {
+        return Ok(Fetched::NotPublic(format!("it is not by {}", creator.actor)));
+    }
+    if status.boosted.is_some() {
+        return Ok(Fetched::NotPublic("it is a boost".into()));
+    }
+    let parent = match status.in_reply_to_id.as_deref().filter(|_| thread) {
+        Some(id) => client
+            .status(id)
+            .await
+            .map_err(reading)?
+            .and_then(|parent| ApId::parse(&parent.uri)),
+        None => None,
+    };
+    let post = status_to_post(status, &creator.home(), parent)
+        .filter(|post| post.id.origin() == creator.actor.origin())
+        .ok_or_else(|| SourceError::Malformed(format!("{} describes a post without a usable id", client.instance())))?;
+    if post.visibility == Visibility::Private {
+        let shown = status.visibility.as_deref().unwrap_or("not said");
+        let word: String = shown.chars().take(40).collect();
+        return Ok(Fetched::NotPublic(format!("its visibility is {word}")));
+    }
+    Ok(Fetched::Post(Box::new(post)))
+}
+
+fn is_named(status: &Status, id: &ApId) -> bool {
+    status.uri == id.as_str() || status.url.as_deref() == Some(id.as_str())
+}
+
+/// The id in the API, where an address holds it: `…/statuses/ID`, `/@name/ID`, `/@name/statuses/ID`, `/notice/ID`.
+fn id_in_path(id: &ApId) -> Option<String> {
+    let url = id.to_url();
+    let segments: Vec<&str> = url.path_segments()?.collect();
+    let (last, before) = segments.split_last()?;
+    let parent = before.last()?;
+    let holds = matches!(*parent, "statuses" | "notice") || (before.len() == 1 && parent.starts_with('@'));
+    let plain = !last.is_empty() && last.len() <= 64 && last.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+    (holds && plain).then(|| (*last).to_owned())
+}
+
+/// What a walk has seen.
+struct Listed<'a> {
+    api: &'a Api,
+    creator: &'a Creator,
+    known: &'a Known,
+    /// Ids of all entries, those that aren't carried included.
+    seen: HashSet<String>,
+    ids: HashSet<ApId>,
+    sightings: Vec<Sighting>,
+}
+
+impl<'a> Listed<'a> {
+    fn new(api: &'a Api, creator: &'a Creator, known: &'a Known) -> Self {
+        Self {
+            api,
+            creator,
+            known,
+            seen: HashSet::new(),
+            ids: HashSet::new(),
+            sightings: Vec::new(),
+        }
+    }
+
+    /// Takes a page; how many of its entries are new to the walk.
+    fn take(&mut self, page: &Page) -> usize {
+        let before = self.seen.len();
+        for status in &page.statuses {
+            if !self.seen.insert(status.id.clone()) {
+                continue;
+            }
+            if let Some(sighting) = self.sighting(status) {
+                self.sightings.push(sighting);
+            }
+        }
+        self.seen.len() - before
+    }
+
+    fn sighting(&mut self, status: &Status) -> Option<Sighting> {
+        // snac lists an own post that anybody boosted as that boost (REPORT §0.9).
+        let status = status.boosted.as_deref().unwrap_or(status);
+        if status
+            .author
+            .as_deref()
+            .is_some_and(|author| author != self.api.account)
+        {
+            return None;
+        }
+        let post = status_to_post(status, &self.creator.home(), None)?;
+        if post.visibility == Visibility::Private || post.id.origin() != self.creator.actor.origin() {
+            return None;
+        }
+        self.known.note(status);
+        self.ids.insert(post.id.clone()).then(|| sighting_of(&post))
+    }
+}
+
+fn newest() -> [(&'static str, String); 1] {
+    [("limit", PAGE.to_string())]
+}
+
+fn place_of(page: &Page) -> Place {
+    Place {
+        etag: page.etag.clone(),
+        newest: page.ids().next().cloned(),
+        whole: page.last,
+    }
+}
+
+fn cursor_of(place: &Place) -> Cursor {
+    Cursor(serde_json::to_value(place).unwrap_or_default())
+}

@@ -1,0 +1,270 @@
+//! Files on their way to the server: sent, and waited for until they are processed (contract mastodon §4).
+
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use futures_util::StreamExt;
+use reqwest::Body;
+use serde_json::Value;
+use tombolo_mastoapi::{Client, identifier};
+use tombolo_model::{
+    Checkpoint, MediaDraft, MediaError, ProgressSink, PublishOutcome, PublishProgress, Step, UploadedMedia,
+};
+use tombolo_net::{Answer, SendError, multipart};
+
+use crate::publish::{throttled, try_later, used_up};
+
+/// Unattached media live for a day at least (contract mastodon §4.6); some of it is left unused.
+const MEDIA_LIFE: TimeDelta = TimeDelta::hours(20);
+/// How long one call waits for the server to process a file before it lets other work go first.
+const PATIENCE: TimeDelta = TimeDelta::seconds(5);
+/// First and longest pause between two looks at a file that is being processed.
+const FIRST_LOOK: Duration = Duration::from_secs(1);
+const LONGEST_LOOK: Duration = Duration::from_secs(10);
+/// Pause before a file that the server could not read is sent once more.
+const SECOND_TRY: Duration = Duration::from_secs(2);
+/// Longest address of a file that is kept.
+const MAX_URL: usize = 2048;
+/// Sends a file that the server doesn't have yet; its place in the progress.
+pub(crate) async fn upload(
+    client: &Client,
+    index: usize,
+    media: &MediaDraft,
+    progress: &mut PublishProgress,
+    checkpoint: &mut dyn Checkpoint,
+    meter: &dyn ProgressSink,
+) -> Result<usize, PublishOutcome> {
+    if let Some(throttled) = used_up(client, "upload") {
+        return Err(throttled);
+    }
+    checkpoint
+        .before(Step::Upload, progress)
+        .await
+        .map_err(PublishOutcome::NotNoted)?;
+    // Two tries: the server may refuse the thumbnail of a video that turns out to have no sound (contract mastodon §0a.1).
+    let mut with_thumbnail = media.thumbnail.is_some();
+    let mut again = false;
+    loop {
+        let answer = send_file(client, index, media, with_thumbnail, meter).await?;
+        let status = answer.status.as_u16();
+        let body: Value = answer.json().unwrap_or_default();
+        let id = body.get("id").and_then(identifier);
+        if let (200 | 202, Some(id)) = (status, id) {
+            let url = body
+                .get("url")
+                .and_then(Value::as_str)
+                .filter(|url| url.len() <= MAX_URL);
+            let now = client.net().clock().now();
+            progress.uploaded.push(UploadedMedia {
+                index,
+                id,
+                // 200 means ready, whether or not there is an address (contract mastodon §4.1).
+                url: if status == 200 {
+                    Some(url.unwrap_or_default().to_owned())
+                } else {
+                    None
+                },
+                expires: now + MEDIA_LIFE,
+                file_name: media.file_name.clone(),
+            });
+            checkpoint
+                .before(Step::Wait, progress)
+                .await
+                .map_err(PublishOutcome::NotNoted)?;
+            return Ok(progress.uploaded.len() - 1);
+        }
+        if status == 422 && with_thumbnail {
+            with_thumbnail = false;
+            continue;
+        }
+        // The server could not read the file: permanent after one more try (contract mastodon §4.1).
+        if status == 500 && is_api(&answer) {
+            if !again {
+                again = true;
+                client.net().clock().sleep(SECOND_TRY).await;
+                continue;
+            }
+            return Err(PublishOutcome::MediaRejected {
+                index,
+                reason: client.error_text(status, &answer.body),
+            });
+        }
+        return Err(upload_refused(client, index, &answer));
+    }
+}
+
+/// Sends one file, streamed from where it is.
+async fn send_file(
+    client: &Client,
+    index: usize,
+    media: &MediaDraft,
+    with_thumbnail: bool,
+    meter: &dyn ProgressSink,
+) -> Result<Answer, PublishOutcome> {
+    let unavailable = |error: &MediaError| PublishOutcome::MediaUnavailable {
+        index,
+        reason: error.to_string(),
+        moved: matches!(error, MediaError::Gone(_)),
+    };
+    let (bytes, stream) = media.body.open().await.map_err(|e| match e {
+        MediaError::Unusable(reason) => PublishOutcome::MediaRejected { index, reason },
+        other => unavailable(&other),
+    })?;
+    meter.stage("uploading", Some(bytes));
+    let sent = Arc::new(AtomicU64::new(0));
+    let broken = Arc::new(Mutex::new(None::<String>));
+    let counted = {
+        let (sent, broken) = (sent.clone(), broken.clone());
+        stream.map(move |chunk: io::Result<bytes::Bytes>| {
+            match &chunk {
+                Ok(chunk) => {
+                    sent.fetch_add(chunk.len() as u64, Ordering::Relaxed);
+                }
+                Err(e) => *broken.lock().unwrap_or_else(PoisonError::into_inner) = Some(e.to_string()),
+            }
+            chunk
+        })
+    };
+    let file = multipart::Part::stream_with_length(Body::wrap_stream(counted), bytes)
+        .file_name(media.file_name.clone())
+        .mime_str(&media.media_type)
+        .map_err(|_| PublishOutcome::MediaRejected {
+            index,
+            reason: format!("{:?} is no media type", media.media_type),
+        })?;
+    let mut form = multipart::Form::new();
+    if let Some(alt) = &media.alt {
+        form = form.text("description", alt.clone());
+    }
+    if let Some(focus) = media.focus {
+        form = form.text("focus", format!("{},{}", focus.x, focus.y));
+    }
+    form = form.part("file", file);
+    if let Some(thumbnail) = media.thumbnail.as_ref().filter(|_| with_thumbnail) {
+        let part = multipart::Part::stream_with_length(thumbnail.bytes.clone(), thumbnail.bytes.len() as u64)
+            .file_name(format!("{}.thumbnail", media.file_name))
+            .mime_str(&thumbnail.media_type);
+        if let Ok(part) = part {
+            form = form.part("thumbnail", part);
+        }
+    }
+    let request = client.upload(form, sent.clone());
+    tokio::pin!(request);
+    let mut shown = 0;
+    let result = loop {
+        tokio::select! {
+            result = &mut request => break result,
+            () = tokio::time::sleep(Duration::from_millis(100)) => {
+                let now = sent.load(Ordering::Relaxed);
+                meter.advance(now - shown);
+                shown = now;
+            }
+        }
+    };
+    meter.advance(sent.load(Ordering::Relaxed) - shown);
+    result.map_err(|error| {
+        let at_source = broken.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match at_source {
+            Some(reason) => PublishOutcome::MediaUnavailable {
+                index,
+                reason,
+                moved: false,
+            },
+            // What became of an upload doesn't matter: a file that nobody attaches disappears by itself.
+            None => match error {
+                SendError::NotSent(reason) | SendError::Unknown(reason) => PublishOutcome::TryLater { reason },
+            },
+        }
+    })
+}
+
+/// Whether the API itself answered, and not a proxy in front of it.
+pub(crate) fn is_api(answer: &Answer) -> bool {
+    answer.media_type().is_some_and(|kind| kind.contains("json")) && answer.json::<Value>().is_ok()
+}
+
+fn upload_refused(client: &Client, index: usize, answer: &Answer) -> PublishOutcome {
+    let status = answer.status.as_u16();
+    let reason = client.error_text(status, &answer.body);
+    match status {
+        401 => PublishOutcome::AuthLost { reason },
+        403 if is_api(answer) => PublishOutcome::AuthLost { reason },
+        429 => throttled(client, answer),
+        // Refused for good: too large, or not a file it takes (contract mastodon §4.1, §8.3).
+        400 | 404 | 405 | 413 | 415 | 422 => PublishOutcome::MediaRejected { index, reason },
+        _ => PublishOutcome::TryLater { reason },
+    }
+}
+
+/// Waits until the server has processed a file, or for a little while.
+pub(crate) async fn wait_until_processed(
+    client: &Client,
+    place: usize,
+    progress: &mut PublishProgress,
+    meter: &dyn ProgressSink,
+) -> Result<(), PublishOutcome> {
+    let clock = client.net().clock();
+    let started = clock.now();
+    let mut pause = FIRST_LOOK;
+    loop {
+        let Some(media) = progress.uploaded.get(place) else {
+            return Ok(());
+        };
+        if media.url.is_some() {
+            return Ok(());
+        }
+        let (index, id, expires) = (media.index, media.id.clone(), media.expires);
+        meter.stage("waiting for the server to process it", None);
+        let answer = client.media(&id).await.map_err(try_later)?;
+        let status = answer.status.as_u16();
+        let body: Value = answer.json().unwrap_or_default();
+        match status {
+            200 => {
+                let url = body
+                    .get("url")
+                    .and_then(Value::as_str)
+                    .filter(|url| url.len() <= MAX_URL)
+                    .unwrap_or_default();
+                progress.uploaded[place].url = Some(url.to_owned());
+                return Ok(());
+            }
+            202 | 206 => {}
+            401 | 403 => {
+                return Err(PublishOutcome::AuthLost {
+                    reason: client.error_text(status, &answer.body),
+                });
+            }
+            404 | 410 => {
+                // Nothing was posted with it yet, so it has expired: it is sent again.
+                progress.uploaded.remove(place);
+                let until = clock.now() + TimeDelta::seconds(5);
+                return Err(PublishOutcome::InWork {
+                    until,
+                    progress: progress.clone(),
+                });
+            }
+            _ => {
+                progress.uploaded.remove(place);
+                return Err(PublishOutcome::MediaRejected {
+                    index,
+                    reason: client.error_text(status, &answer.body),
+                });
+            }
+        }
+        let now = clock.now();
+        if now - started >= PATIENCE {
+            // The longer it takes, the more rarely it is asked.
+            let age = MEDIA_LIFE - (expires - now);
+            let until = now + (age / 2).clamp(TimeDelta::seconds(5), TimeDelta::seconds(60));
+            return Err(PublishOutcome::InWork {
+                until,
+                progress: progress.clone(),
+            });
+        }
+        clock.sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_LOOK);
+    }
+}

@@ -1,0 +1,294 @@
+//! What a destination does and sees, against the stand-in: boosts, threads, focal points, warnings, look-ups.
+
+mod rig;
+
+use tombolo_mastodon::stand_in::{Elsewhere, Ways};
+use tombolo_model::{Destination, DestinationError, Focus, Form, Marker, PublishOutcome, Visibility};
+use tombolo_net::stand_in::Fault;
+
+use crate::rig::{Rig, answer, draft, photo};
+
+fn elsewhere() -> Elsewhere {
+    Elsewhere {
+        uri: "https://v.example/videos/watch/1".into(),
+        url: "https://v.example/w/1".into(),
+        acct: "me@v.example".into(),
+        content: "<p>A video</p>".into(),
+    }
+}
+
+fn marker() -> Marker {
+    Marker {
+        opening: "secondpart".into(),
+        ..Marker::default()
+    }
+}
+
+#[tokio::test]
+async fn a_post_elsewhere_is_found_and_boosted_once() {
+    let rig = Rig::start().await;
+    let id = rig.toots.add_elsewhere(elsewhere());
+    let there = rig.destination();
+    let found = there
+        .locate("https://v.example/videos/watch/1")
+        .await
+        .expect("a search");
+    assert_eq!(found.as_deref(), Some(id.as_str()));
+    assert_eq!(
+        there.locate("https://v.example/w/1").await.expect("a search"),
+        found,
+        "by its page too"
+    );
+    let mut wish = draft("");
+    wish.form = Form::Boost(id.clone());
+    let (outcome, steps) = rig.publish(&there, &wish).await;
+    let PublishOutcome::Published(copy) = outcome else {
+        panic!("{outcome:?}")
+    };
+    assert_eq!(steps, ["Post"]);
+    let posted = rig.toots.statuses("me");
+    assert_eq!(posted.len(), 1);
+    assert_eq!(posted[0].boost_of.as_deref(), Some(id.as_str()));
+    assert_eq!(
+        copy.uri, posted[0].uri,
+        "the boost's own address, never the boosted post's"
+    );
+    let marker = Marker {
+        boost: Some(id),
+        ..Marker::default()
+    };
+    let seen = there.find(&rig.account, &marker, rig.window()).await.expect("a look");
+    assert_eq!((seen.copies, seen.blind), (vec![copy], None));
+}
+
+#[tokio::test]
+async fn a_boost_that_was_not_made_is_not_found() {
+    let rig = Rig::start().await;
+    let marker = Marker {
+        boost: Some(rig.toots.add_elsewhere(elsewhere())),
+        ..Marker::default()
+    };
+    let seen = rig
+        .destination()
+        .find(&rig.account, &marker, rig.window())
+        .await
+        .expect("a look");
+    assert_eq!((seen.copies.len(), seen.blind), (0, None));
+    let theirs = rig.toots.post("other", "theirs", "public").expect("it is published");
+    let marker = Marker {
+        boost: Some(theirs.id),
+        ..Marker::default()
+    };
+    let seen = rig
+        .destination()
+        .find(&rig.account, &marker, rig.window())
+        .await
+        .expect("a look");
+    assert!(seen.copies.is_empty());
+}
+
+#[tokio::test]
+async fn a_boost_whose_answer_was_lost_is_unknown_and_then_found() {
+    let rig = Rig::start().await;
+    let theirs = rig.toots.post("other", "theirs", "public").expect("it is published");
+    rig.toots.faults().next("POST", "/api/v1/statuses", 1, Fault::CutAfter);
+    let mut wish = draft("");
+    wish.form = Form::Boost(theirs.id.clone());
+    let (outcome, _) = rig.publish(&rig.destination(), &wish).await;
+    assert!(matches!(outcome, PublishOutcome::Unknown { .. }), "{outcome:?}");
+    let marker = Marker {
+        boost: Some(theirs.id),
+        ..Marker::default()
+    };
+    let seen = rig
+        .destination()
+        .find(&rig.account, &marker, rig.window())
+        .await
+        .expect("a look");
+    assert_eq!(seen.copies.len(), 1);
+    assert_eq!(seen.copies[0].uri, rig.toots.statuses("me")[0].uri);
+}
+
+#[tokio::test]
+async fn a_boost_of_what_is_gone_is_refused_and_nothing_happens_unnoted() {
+    let rig = Rig::start().await;
+    let mut wish = draft("");
+    wish.form = Form::Boost("12345".into());
+    let (outcome, _) = rig.publish(&rig.destination(), &wish).await;
+    assert!(matches!(outcome, PublishOutcome::Rejected { .. }), "{outcome:?}");
+    rig.toots.arrivals().clear();
+    let outcome = rig.publish_unnoted(&rig.destination(), &wish).await;
+    assert!(matches!(outcome, PublishOutcome::NotNoted(_)), "{outcome:?}");
+    assert!(rig.toots.arrivals().all().is_empty());
+}
+
+#[tokio::test]
+async fn a_search_tells_unknown_from_forbidden_and_from_trouble() {
+    let rig = Rig::start().await;
+    assert_eq!(rig.destination().locate("https://v.example/nothing").await, Ok(None));
+    let narrow = rig.with_token(
+        &rig.toots
+            .token("me", "profile write:statuses write:media read:statuses"),
+    );
+    let refused = narrow.locate("https://v.example/nothing").await;
+    assert!(
+        matches!(&refused, Err(DestinationError::AuthLost(why)) if why.contains("read:search")),
+        "{refused:?}"
+    );
+    rig.toots
+        .faults()
+        .next("GET", "/api/v2/search", u32::MAX, answer(503, "busy"));
+    let trouble = rig.destination().locate("https://v.example/nothing").await;
+    assert!(matches!(trouble, Err(DestinationError::Transient(_))), "{trouble:?}");
+    rig.toots.faults().clear();
+    let other = r#"{"statuses":[{"id":"7","uri":"https://elsewhere.example/7","url":"https://elsewhere.example/7"}]}"#;
+    rig.toots.faults().next("GET", "/api/v2/search", 1, answer(200, other));
+    let found = rig.destination().locate("https://v.example/nothing").await;
+    assert_eq!(found, Ok(None), "another post than the one asked for isn't it");
+}
+
+#[tokio::test]
+async fn a_part_continues_the_one_before_and_is_found_by_that() {
+    let rig = Rig::start().await;
+    let there = rig.destination();
+    let (first, _) = rig.publish(&there, &draft("first part")).await;
+    let PublishOutcome::Published(first) = first else {
+        panic!("{first:?}")
+    };
+    let mut second = draft("Second part, without a link");
+    second.form = Form::Status {
+        reply_to: Some(first.id.clone()),
+    };
+    rig.toots.faults().next("POST", "/api/v1/statuses", 1, Fault::CutAfter);
+    let (outcome, _) = rig.publish(&there, &second).await;
+    assert!(matches!(outcome, PublishOutcome::Unknown { .. }), "{outcome:?}");
+    let posted = rig.toots.statuses("me").pop().expect("it was posted");
+    assert_eq!(posted.in_reply_to.as_deref(), Some(first.id.as_str()));
+    let mut marker = Marker {
+        reply_to: Some(first.id),
+        ..marker()
+    };
+    let seen = there.find(&rig.account, &marker, rig.window()).await.expect("a look");
+    assert_eq!(
+        seen.copies.iter().map(|copy| &copy.uri).collect::<Vec<_>>(),
+        [&posted.uri]
+    );
+    marker.reply_to = Some("1".into());
+    let seen = there.find(&rig.account, &marker, rig.window()).await.expect("a look");
+    assert!(seen.copies.is_empty());
+}
+
+#[tokio::test]
+async fn an_answer_to_what_is_gone_is_refused() {
+    let rig = Rig::start().await;
+    let mut wish = draft("second part");
+    wish.form = Form::Status {
+        reply_to: Some("99".into()),
+    };
+    let (outcome, _) = rig.publish(&rig.destination(), &wish).await;
+    assert!(
+        matches!(&outcome, PublishOutcome::Rejected { reason } if reason.contains("reply")),
+        "{outcome:?}"
+    );
+}
+
+#[tokio::test]
+async fn focal_points_travel_with_their_pictures() {
+    let rig = Rig::start().await;
+    let mut wish = draft("two pictures");
+    wish.media = vec![photo("1.jpg"), photo("2.jpg")];
+    wish.media[1].focus = Some(Focus { x: -0.5, y: 0.25 });
+    let (outcome, steps) = rig.publish(&rig.destination(), &wish).await;
+    assert!(matches!(outcome, PublishOutcome::Published(_)), "{outcome:?}");
+    assert_eq!(steps, ["Upload", "Wait", "Upload", "Wait", "Post"]);
+    let media = &rig.toots.statuses("me")[0].media;
+    assert_eq!((media[0].focus, media[1].focus), (None, Some((-0.5, Some(0.25)))));
+}
+
+#[tokio::test]
+async fn a_server_that_drops_sensitive_is_mended_and_remembered() {
+    let rig = Rig::start().await;
+    rig.toots.set_ways(Ways {
+        sensitive_alone: false,
+        ..Ways::default()
+    });
+    let there = rig.destination();
+    let mut wish = draft("a picture");
+    (wish.sensitive, wish.language) = (true, Some("de".into()));
+    wish.media = vec![photo("1.jpg")];
+    let (outcome, _) = rig.publish(&there, &wish).await;
+    let PublishOutcome::Published(copy) = outcome else {
+        panic!("{outcome:?}")
+    };
+    let posted = rig.toots.statuses("me");
+    assert!(posted[0].sensitive && posted[0].spoiler_text == "Sensibler Inhalt");
+    assert_eq!((posted[0].media.len(), posted[0].text.as_str()), (1, "a picture"));
+    assert_eq!(copy.differences.len(), 1, "{:?}", copy.differences);
+    assert_eq!(copy.differences[0].what, "content warning");
+    rig.toots.arrivals().clear();
+    (wish.media, wish.key) = (vec![photo("2.jpg")], rig::key());
+    let (outcome, _) = rig.publish(&there, &wish).await;
+    assert!(matches!(outcome, PublishOutcome::Published(_)), "{outcome:?}");
+    assert!(
+        rig.toots.arrivals().all().iter().all(|arrival| arrival.method != "PUT"),
+        "covered from the start"
+    );
+    assert!(rig.toots.statuses("me")[1].sensitive);
+    // What isn't sensitive, or has no picture, needs no cover.
+    let (outcome, _) = rig.publish(&there, &draft("text")).await;
+    assert!(matches!(outcome, PublishOutcome::Published(_)), "{outcome:?}");
+    assert_eq!(rig.toots.statuses("me")[2].spoiler_text, "");
+}
+
+#[tokio::test]
+async fn where_the_edit_is_refused_the_difference_is_recorded() {
+    let rig = Rig::start().await;
+    rig.toots.set_ways(Ways {
+        sensitive_alone: false,
+        ..Ways::default()
+    });
+    rig.toots.faults().next("PUT", "/api/v1/statuses", 1, answer(404, "{}"));
+    let mut wish = draft("a picture");
+    wish.sensitive = true;
+    wish.media = vec![photo("1.jpg")];
+    let (outcome, _) = rig.publish(&rig.destination(), &wish).await;
+    let PublishOutcome::Published(copy) = outcome else {
+        panic!("{outcome:?}")
+    };
+    assert_eq!(copy.differences.len(), 1);
+    assert_eq!(
+        (copy.differences[0].what.as_str(), copy.differences[0].got.as_str()),
+        ("sensitive", "false")
+    );
+    assert_eq!(rig.toots.statuses("me").len(), 1, "it is never posted again");
+}
+
+#[tokio::test]
+async fn an_added_warning_that_makes_a_post_too_long_is_left_out_the_next_time() {
+    let rig = Rig::start().await;
+    rig.toots.set_ways(Ways {
+        sensitive_alone: false,
+        ..Ways::default()
+    });
+    let there = rig.destination();
+    let mut wish = draft("a picture");
+    wish.sensitive = true;
+    wish.media = vec![photo("1.jpg")];
+    rig.publish(&there, &wish).await;
+    wish.text = "x".repeat(500);
+    (wish.media, wish.key) = (vec![photo("2.jpg")], rig::key());
+    let (outcome, _) = rig.publish(&there, &wish).await;
+    assert!(matches!(outcome, PublishOutcome::TryLater { .. }), "{outcome:?}");
+    let (outcome, _) = rig.publish(&there, &wish).await;
+    assert!(matches!(outcome, PublishOutcome::Published(_)), "{outcome:?}");
+    assert_eq!(rig.toots.statuses("me").len(), 2);
+}
+
+#[tokio::test]
+async fn copies_are_as_visible_as_meant() {
+    let rig = Rig::start().await;
+    let mut wish = draft("quietly");
+    wish.visibility = Visibility::Unlisted;
+    rig.publish(&rig.destination(), &wish).await;
+    assert_eq!(rig.toots.statuses("me")[0].visibility, "unlisted");
+}

@@ -1,0 +1,204 @@
+//! One post, in full.
+
+use tombolo_mastodon::Read;
+use tombolo_mastodon::stand_in::{NewMedia, NewStatus, Ways};
+use tombolo_model::{Fetched, MediaKind, Post, Source, Visibility};
+
+use crate::rig::{Rig, clip, fetched, id, scanned};
+
+/// The post without what only the API says.
+fn alike(mut post: Post) -> Post {
+    post.application = None;
+    for media in &mut post.media {
+        media.thumbnail = None;
+        if media.kind == MediaKind::Animation {
+            media.kind = MediaKind::Video;
+        }
+        for rendition in &mut media.renditions {
+            (rendition.fps, rendition.has_audio) = (None, None);
+        }
+    }
+    post
+}
+
+#[tokio::test]
+async fn every_reader_gives_the_same_post() {
+    let rig = Rig::start().await;
+    let first = rig
+        .toots
+        .post("me", "the first part", "public")
+        .expect("it is published");
+    let theirs = rig.toots.post("other", "theirs", "public").expect("it is published");
+    let posts = [
+        NewStatus::new("Hello #World and @other\n\nsee https://v.example/w/1?a=1&b=2").language(Some("de")),
+        NewStatus::new("pictures")
+            .media(NewMedia::new(clip("picture.jpg")).alt("a picture").focus(-0.5, 0.25))
+            .media(NewMedia::new(clip("picture.png"))),
+        NewStatus::new("a film")
+            .warning("loud")
+            .media(NewMedia::new(clip("clip-with-sound.mp4")).alt("me")),
+        NewStatus::new("a loop")
+            .sensitive()
+            .media(NewMedia::new(clip("clip-silent.mp4"))),
+        NewStatus::new("a tone")
+            .media(NewMedia::new(clip("tone.mp3")))
+            .language(None),
+        NewStatus::new("which?").poll(&["this", "that"]).visibility("unlisted"),
+        NewStatus::new("look").quote(&theirs.id),
+        NewStatus::new("the second part").reply_to(&first.id),
+        NewStatus::new("an answer").reply_to(&theirs.id),
+        NewStatus::new("").html(
+            "<p>:blobcat: <b>bold</b> &amp; <a class=\"mention hashtag\" href=\"/t/x\">#<span>Été</span></a></p>",
+        ),
+    ];
+    for new in posts {
+        let text = new.text.clone();
+        rig.clock.advance(std::time::Duration::from_secs(1));
+        let made = rig.toots.publish("me", new).expect("it is published");
+        let by_api = fetched(&rig.with_token(), &made.uri).await;
+        let openly = fetched(&rig.source(Read::Api, None), &made.uri).await;
+        let by_outbox = fetched(&rig.source(Read::Outbox, None), &made.uri).await;
+        let by_rss = fetched(&rig.source(Read::Rss, None), &made.uri).await;
+        assert_eq!(by_api, openly, "{text}");
+        assert_eq!(by_outbox, by_rss, "{text}");
+        assert_eq!(alike(by_api.clone()), alike(by_outbox), "{text}");
+        let by_link = fetched(&rig.with_token(), &made.url).await;
+        assert_eq!(by_link, by_api, "the link leads to the same post");
+        assert_eq!(by_api.id.as_str(), made.uri);
+    }
+}
+
+#[tokio::test]
+async fn threads_and_answers_are_told_apart() {
+    let rig = Rig::start().await;
+    let first = rig.toots.post("me", "one", "public").expect("it is published");
+    let theirs = rig.toots.post("other", "theirs", "public").expect("it is published");
+    for (parent, own) in [(&first, true), (&theirs, false)] {
+        let made = rig
+            .toots
+            .publish("me", NewStatus::new("two").reply_to(&parent.id))
+            .expect("it is published");
+        for source in [rig.with_token(), rig.source(Read::Outbox, None)] {
+            let reply = fetched(&source, &made.uri).await.reply.expect("it is an answer");
+            assert_eq!(reply.own, own);
+            assert_eq!(reply.to.map(String::from), Some(parent.uri.clone()));
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_files_can_be_fetched_in_parts() {
+    let rig = Rig::start().await;
+    let bytes = clip("clip-with-sound.mp4");
+    let new = NewStatus::new("a film").media(NewMedia::new(bytes.clone()));
+    let made = rig.toots.publish("me", new).expect("it is published");
+    let post = fetched(&rig.with_token(), &made.uri).await;
+    let file = &post.media[0].renditions[0];
+    assert_eq!(
+        (file.media_type.as_str(), post.media[0].kind),
+        ("video/mp4", MediaKind::Video)
+    );
+    let request = reqwest::Client::new()
+        .get(file.url.clone())
+        .header("range", "bytes=100-199");
+    let answer = request.send().await.expect("an answer");
+    assert_eq!(answer.status().as_u16(), 206);
+    assert_eq!(answer.headers()["content-type"], "video/mp4");
+    assert_eq!(answer.bytes().await.expect("a body")[..], bytes[100..200]);
+}
+
+#[tokio::test]
+async fn what_is_not_for_everybody_is_not_public_whoever_asks() {
+    let rig = Rig::start().await;
+    for visibility in ["private", "direct", "limited"] {
+        let made = rig
+            .toots
+            .post("me", "not for everybody", visibility)
+            .expect("it is published");
+        let fetch = rig.with_token().fetch(&id(&made.uri)).await;
+        assert!(matches!(fetch, Ok(Fetched::NotPublic(_))), "{visibility}: {fetch:?}");
+        assert!(!rig.with_token().is_ready(&id(&made.uri)).await.expect("an answer"));
+        for read in [Read::Api, Read::Outbox] {
+            let fetch = rig.source(read, None).fetch(&id(&made.uri)).await;
+            assert!(
+                matches!(fetch, Ok(Fetched::NotPublic(_) | Fetched::Gone)),
+                "{visibility}: {fetch:?}"
+            );
+        }
+    }
+    let quiet = rig.toots.post("me", "quiet", "unlisted").expect("it is published");
+    let post = fetched(&rig.with_token(), &quiet.uri).await;
+    assert_eq!(post.visibility, Visibility::Unlisted);
+}
+
+#[tokio::test]
+async fn somebody_elses_post_is_not_the_creators() {
+    let rig = Rig::start().await;
+    let theirs = rig.toots.post("other", "theirs", "public").expect("it is published");
+    for source in [
+        rig.with_token(),
+        rig.source(Read::Api, None),
+        rig.source(Read::Outbox, None),
+    ] {
+        let fetch = source.fetch(&id(&theirs.uri)).await;
+        assert!(matches!(fetch, Ok(Fetched::NotPublic(_))), "{fetch:?}");
+        let fetch = source.fetch(&id("https://elsewhere.example/users/me/statuses/1")).await;
+        assert!(matches!(fetch, Ok(Fetched::NotPublic(_))), "{fetch:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_deleted_post_is_gone() {
+    let rig = Rig::start().await;
+    for (read, with_token) in [
+        (Read::Api, true),
+        (Read::Api, false),
+        (Read::Outbox, false),
+        (Read::Rss, false),
+    ] {
+        let made = rig.toots.post("me", "soon gone", "public").expect("it is published");
+        let source = rig.source(read, with_token.then_some(rig.token.as_str()));
+        assert!(source.is_ready(&id(&made.uri)).await.expect("an answer"));
+        rig.toots.delete_status(&made.id);
+        assert_eq!(source.fetch(&id(&made.uri)).await, Ok(Fetched::Gone), "{read:?}");
+        assert!(!source.is_ready(&id(&made.uri)).await.expect("an answer"));
+    }
+}
+
+#[tokio::test]
+async fn an_edit_is_read_with_its_time() {
+    let rig = Rig::start().await;
+    let made = rig.toots.post("me", "first", "public").expect("it is published");
+    rig.clock.advance(std::time::Duration::from_secs(90));
+    rig.toots.edit(&made.id, "second #new");
+    for source in [rig.with_token(), rig.source(Read::Outbox, None)] {
+        let post = fetched(&source, &made.uri).await;
+        assert_eq!(post.tags, ["new"]);
+        let age = post.updated.expect("it was edited") - post.published.expect("it was published");
+        assert_eq!(age.num_seconds(), 90);
+    }
+}
+
+#[tokio::test]
+async fn a_post_whose_file_is_processed_is_not_ready() {
+    let rig = Rig::start().await;
+    let new = NewStatus::new("a film").media(NewMedia::new(clip("clip-with-sound.mp4")).in_work());
+    let made = rig.toots.publish("me", new).expect("it is published");
+    let source = rig.with_token();
+    assert!(!source.is_ready(&id(&made.uri)).await.expect("an answer"));
+    assert_eq!(scanned(&source).await.sightings[0].ready, Some(false));
+}
+
+#[tokio::test]
+async fn a_server_that_signs_its_objects_away_is_read_by_its_api() {
+    let rig = Rig::start().await;
+    let made = rig.toots.post("me", "hello", "public").expect("it is published");
+    rig.toots.set_ways(Ways {
+        unsigned_objects: false,
+        ..Ways::default()
+    });
+    assert_eq!(
+        fetched(&rig.source(Read::Auto, None), &made.uri).await.id.as_str(),
+        made.uri
+    );
+}

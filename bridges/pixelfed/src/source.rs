@@ -1,0 +1,363 @@
+//! One creator on one Pixelfed instance, behind the one trait, by the reader that works there.
+//!
+//! | reader | what it sees |
+//! |---|---|
+//! | `api` with a token | everything but albums that mix photos and videos: Pixelfed lists those nowhere |
+//! | `api` without one | the same, as far as the route of the web pages shows it |
+//! | `rss` | the ten newest public photos |
+//!
+//! The ActivityPub outbox has no items (contract pixelfed §0.10).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tokio::sync::Mutex;
+use tombolo_activitypub::Handle;
+use tombolo_model::{
+    ApId, Cache, Completeness, Cursor, Fetched, Origin, Poll, ReaderInfo, Readiness, Source, SourceError, SourceId,
+};
+use tombolo_net::Net;
+use url::Url;
+
+use crate::creator::{self, Creator};
+use crate::own::OwnPages;
+use crate::public::PublicPages;
+use crate::wire::Api;
+use crate::{feed, fetch, listing};
+
+/// How long is believed who is read. Pixelfed keeps WebFinger answers for a fortnight itself (contract pixelfed §1).
+const CREATOR_AGE: Duration = Duration::from_secs(3 * 86_400);
+/// How long the choice of a reader is believed.
+const READER_AGE: Duration = Duration::from_secs(86_400);
+
+/// Which reader the configuration asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Read {
+    /// The most complete one that works.
+    Auto,
+    /// The API: with the token, or else the public list.
+    Api,
+    /// The ActivityPub outbox, which Pixelfed leaves empty.
+    Outbox,
+    /// The atom feed.
+    Rss,
+}
+
+/// A creator's account, as a source of posts.
+pub struct PixelfedSource {
+    api: Api,
+    handle: Handle,
+    read: Read,
+    cache: Arc<dyn Cache>,
+    found: Mutex<Option<Found>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Reader {
+    Token,
+    Public,
+    Rss,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Found {
+    creator: Option<Creator>,
+    /// Its number in the API.
+    account: Option<String>,
+    reader: Option<(Reader, String)>,
+}
+
+impl PixelfedSource {
+    /// The creator `handle` on `instance`. With a token, private lists are read; nothing private is ever listed.
+    pub fn new(
+        net: Net,
+        instance: Url,
+        handle: Handle,
+        token: Option<SecretString>,
+        read: Read,
+        cache: Arc<dyn Cache>,
+    ) -> Self {
+        Self {
+            api: Api::new(net, instance, token),
+            handle,
+            read,
+            cache,
+            found: Mutex::new(None),
+        }
+    }
+
+    fn origin(&self) -> Origin {
+        Origin::of(self.api.instance())
+    }
+
+    fn cache_name(&self, what: &str) -> String {
+        let with = if self.api.has_token() { " with a token" } else { "" };
+        format!("pixelfed {what} {} {}{with}", self.origin(), self.handle)
+    }
+
+    fn cached<T: serde::de::DeserializeOwned>(&self, what: &str, age: Duration) -> Option<T> {
+        let value = self
+            .cache
+            .get(&self.cache_name(what), age, self.api.net().clock().now())?;
+        serde_json::from_value(value).ok()
+    }
+
+    fn keep(&self, what: &str, value: &impl Serialize) {
+        let value = serde_json::to_value(value).unwrap_or_default();
+        self.cache
+            .put(&self.cache_name(what), &value, self.api.net().clock().now());
+    }
+
+    async fn creator(&self) -> Result<Creator, SourceError> {
+        let mut found = self.found.lock().await;
+        if let Some(creator) = found.as_ref().and_then(|f| f.creator.clone()) {
+            return Ok(creator);
+        }
+        let creator = match self.cached("creator", CREATOR_AGE) {
+            Some(creator) => creator,
+            None => {
+                let creator = creator::find(&self.api, &self.handle).await?;
+                self.keep("creator", &creator);
+                creator
+            }
+        };
+        found.get_or_insert_default().creator = Some(creator.clone());
+        Ok(creator)
+    }
+
+    /// The account's number in the API.
+    async fn account(&self, creator: &Creator) -> Result<String, SourceError> {
+        let mut found = self.found.lock().await;
+        if let Some(account) = found.as_ref().and_then(|f| f.account.clone()) {
+            return Ok(account);
+        }
+        let account = match self.cached("account", CREATOR_AGE) {
+            Some(account) => account,
+            None => {
+                let account = if self.api.has_token() {
+                    creator::account_by_token(&self.api, creator).await?
+                } else {
+                    creator::account_by_page(&self.api, creator).await?
+                };
+                self.keep("account", &account);
+                account
+            }
+        };
+        found.get_or_insert_default().account = Some(account.clone());
+        Ok(account)
+    }
+
+    async fn reader_of(&self, creator: &Creator) -> Result<(Reader, String), SourceError> {
+        let asked = |reader: &str| format!("read = \"{reader}\" says so");
+        match (self.read, self.api.has_token()) {
+            (Read::Outbox, _) => {
+                return Err(SourceError::Unsupported(
+                    "Pixelfed's outbox has no items; use read = \"api\" (or \"auto\")".into(),
+                ));
+            }
+            (Read::Rss, _) => {
+                return Ok((
+                    Reader::Rss,
+                    format!("{}; the newest ten photos, no videos", asked("rss")),
+                ));
+            }
+            (Read::Api | Read::Auto, true) => {
+                let why =
+                    "the token shows every post but albums that mix photos and videos, which Pixelfed lists nowhere";
+                return Ok((Reader::Token, why.into()));
+            }
+            (Read::Api, false) => {
+                let why = format!("{}; without a token it is the list of the web pages", asked("api"));
+                return Ok((Reader::Public, why));
+            }
+            (Read::Auto, false) => {}
+        }
+        if let Some(known) = self.found.lock().await.as_ref().and_then(|f| f.reader.clone()) {
+            return Ok(known);
+        }
+        let chosen = match self.cached("reader", READER_AGE) {
+            Some(chosen) => chosen,
+            None => {
+                let chosen = self.choose(creator).await?;
+                self.keep("reader", &chosen);
+                chosen
+            }
+        };
+        self.found.lock().await.get_or_insert_default().reader = Some(chosen.clone());
+        Ok(chosen)
+    }
+
+    async fn choose(&self, creator: &Creator) -> Result<(Reader, String), SourceError> {
+        let public = match self.account(creator).await {
+            Ok(account) => self.poll_public(&account, &Cursor::default()).await,
+            Err(e) => Err(e),
+        };
+        let why_not = match public {
+            Ok(_) => {
+                let why = "without a token, the list of the web pages shows most";
+                return Ok((Reader::Public, why.into()));
+            }
+            Err(e @ (SourceError::Malformed(_) | SourceError::Unsupported(_) | SourceError::NotFound(_))) => e,
+            Err(e) => return Err(e),
+        };
+        match feed::poll(&self.api, creator, &Cursor::default()).await {
+            Ok(_) => Ok((
+                Reader::Rss,
+                format!("the newest ten photos, no videos; the list of the web pages doesn't work here: {why_not}"),
+            )),
+            Err(SourceError::Transient(why)) => Err(SourceError::Transient(why)),
+            Err(e) => Err(SourceError::Unsupported(format!(
+                "{} shows {}'s posts to nobody without a token ({why_not}; {e}); configure a token",
+                self.origin(),
+                creator.name
+            ))),
+        }
+    }
+
+    async fn poll_public(&self, account: &str, cursor: &Cursor) -> Result<Poll, SourceError> {
+        let clock = self.api.net().clock();
+        let result = listing::poll(&mut PublicPages::new(&self.api, account), account, &**clock, cursor).await;
+        self.unless_locked(account, result).await
+    }
+
+    async fn scan_public(&self, account: &str) -> Result<Poll, SourceError> {
+        let clock = self.api.net().clock();
+        let result = listing::scan(&mut PublicPages::new(&self.api, account), account, &**clock).await;
+        self.unless_locked(account, result).await
+    }
+
+    /// The list of a private account looks like that of one without posts.
+    async fn unless_locked(&self, account: &str, result: Result<Poll, SourceError>) -> Result<Poll, SourceError> {
+        let empty = matches!(&result, Ok(Poll::Seen(listing)) if listing.sightings.is_empty());
+        if !empty {
+            return result.map_err(closed);
+        }
+        let answer = self
+            .api
+            .open(&["api", "pixelfed", "v1", "accounts", account], &[])
+            .await?;
+        let locked = self
+            .api
+            .value(&answer, "the account")
+            .is_ok_and(|a| a.get("locked").and_then(Value::as_bool) == Some(true));
+        if locked {
+            return Err(SourceError::NotFound(format!(
+                "the account {} is private: without a token nothing of it can be read",
+                self.handle
+            )));
+        }
+        result
+    }
+
+    /// Forgets what a failed read may have shown to be out of date, so that the next one asks again.
+    async fn doubt<T>(&self, result: Result<T, SourceError>) -> Result<T, SourceError> {
+        if let Err(SourceError::NotFound(_) | SourceError::Unsupported(_) | SourceError::Malformed(_)) = &result {
+            *self.found.lock().await = None;
+            for what in ["creator", "account", "reader"] {
+                self.cache.forget(&self.cache_name(what));
+            }
+        }
+        result
+    }
+
+    async fn list(&self, cursor: &Cursor, everything: bool) -> Result<Poll, SourceError> {
+        let creator = self.creator().await?;
+        let (reader, _) = self.reader_of(&creator).await?;
+        let clock = self.api.net().clock();
+        match reader {
+            Reader::Rss => feed::poll(&self.api, &creator, cursor).await,
+            Reader::Public => {
+                let account = self.account(&creator).await?;
+                if everything {
+                    self.scan_public(&account).await
+                } else {
+                    self.poll_public(&account, cursor).await
+                }
+            }
+            Reader::Token => {
+                let account = self.account(&creator).await?;
+                if everything {
+                    let mut pages = OwnPages::new(&self.api, &account, Vec::new());
+                    listing::scan(&mut pages, &account, &**clock).await
+                } else {
+                    let known = listing::Place::of(cursor).holes;
+                    let mut pages = OwnPages::new(&self.api, &account, known);
+                    listing::poll(&mut pages, &account, &**clock, cursor).await
+                }
+            }
+        }
+    }
+}
+
+/// A public list that answers otherwise than with posts is closed.
+fn closed(error: SourceError) -> SourceError {
+    match error {
+        SourceError::Malformed(why) | SourceError::NotFound(why) => SourceError::Unsupported(format!(
+            "the public list is closed here ({why}); use a token, or read = \"rss\""
+        )),
+        other => other,
+    }
+}
+
+#[async_trait]
+impl Source for PixelfedSource {
+    async fn id(&self) -> Result<SourceId, SourceError> {
+        self.creator().await.map(|creator| SourceId(creator.actor))
+    }
+
+    async fn reader(&self) -> Result<ReaderInfo, SourceError> {
+        let creator = self.creator().await?;
+        let (reader, why) = self.reader_of(&creator).await?;
+        let (name, completeness) = match reader {
+            Reader::Token => ("api", Completeness::Complete),
+            Reader::Public => ("api", Completeness::BestEffort),
+            Reader::Rss => ("rss", Completeness::Window(feed::WINDOW)),
+        };
+        Ok(ReaderInfo {
+            name: name.into(),
+            completeness,
+            why,
+        })
+    }
+
+    async fn poll(&self, cursor: &Cursor) -> Result<Poll, SourceError> {
+        let result = self.list(cursor, false).await;
+        self.doubt(result).await
+    }
+
+    async fn scan(&self, cursor: &Cursor) -> Result<Poll, SourceError> {
+        let result = self.list(cursor, true).await;
+        self.doubt(result).await
+    }
+
+    async fn fetch(&self, id: &ApId) -> Result<Fetched, SourceError> {
+        let creator = self.creator().await?;
+        // Another host can claim whatever it likes about a creator (contract activitypub §2.2).
+        if id.origin() != creator.actor.origin() {
+            return Ok(Fetched::NotPublic(format!(
+                "it is not on the server of {}",
+                creator.actor
+            )));
+        }
+        let (reader, _) = self.reader_of(&creator).await?;
+        match reader {
+            Reader::Token => {
+                let account = self.account(&creator).await?;
+                fetch::with_token(&self.api, &account, id).await
+            }
+            Reader::Public | Reader::Rss => fetch::in_public(&self.api, &creator, id).await,
+        }
+    }
+
+    async fn is_ready(&self, id: &ApId) -> Result<bool, SourceError> {
+        Ok(matches!(
+            self.fetch(id).await?,
+            Fetched::Post(post) if post.readiness == Readiness::Ready
+        ))
+    }
+}

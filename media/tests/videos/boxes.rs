@@ -1,0 +1,308 @@
+//! The boxes of MP4 files, read without ffmpeg.
+
+use std::{
+    io::Cursor,
+    sync::atomic::{AtomicUsize, Ordering},
+};
+
+use bytes::Bytes;
+use proptest::prelude::*;
+use tombolo_media::video::{
+    Private,
+    atoms::{self, Mp4, RangeRead, fuzz},
+};
+
+use crate::kit::kit;
+
+/// A box.
+fn boxed(name: &[u8; 4], content: &[u8]) -> Vec<u8> {
+    let size = u32::try_from(content.len() + 8).unwrap();
+    [&size.to_be_bytes()[..], name, content].concat()
+}
+
+/// A small file: one picture track 64×32, and whatever is put in `moov`, `udta` and at the end.
+fn file(moov: &[u8], udta: &[u8], end: &[u8]) -> Vec<u8> {
+    let mut tkhd = vec![0; 84];
+    tkhd[40..44].copy_from_slice(&0x1_0000_u32.to_be_bytes());
+    tkhd[76..80].copy_from_slice(&(64_u32 << 16).to_be_bytes());
+    tkhd[80..84].copy_from_slice(&(32_u32 << 16).to_be_bytes());
+    let mut mdhd = vec![0; 24];
+    mdhd[12..16].copy_from_slice(&1000_u32.to_be_bytes());
+    mdhd[16..20].copy_from_slice(&2000_u32.to_be_bytes());
+    let entry = [&[0; 78][..], &boxed(b"avcC", &[1, 100, 0, 30])].concat();
+    let stsd = [&[0, 0, 0, 0, 0, 0, 0, 1][..], &boxed(b"avc1", &entry)].concat();
+    let times: Vec<u8> = [0_u32, 1, 50, 40].iter().flat_map(|n| n.to_be_bytes()).collect();
+    let stbl = boxed(b"stbl", &[boxed(b"stsd", &stsd), boxed(b"stts", &times)].concat());
+    let hdlr = boxed(b"hdlr", b"\0\0\0\0\0\0\0\0vide\0\0\0\0\0\0\0\0\0\0\0\0\0");
+    let mdia = boxed(b"mdia", &[boxed(b"mdhd", &mdhd), hdlr, boxed(b"minf", &stbl)].concat());
+    let trak = boxed(b"trak", &[boxed(b"tkhd", &tkhd), mdia].concat());
+    let mut movie = vec![0; 100];
+    movie[12..16].copy_from_slice(&600_u32.to_be_bytes());
+    movie[16..20].copy_from_slice(&1200_u32.to_be_bytes());
+    let moov = boxed(
+        b"moov",
+        &[boxed(b"mvhd", &movie), trak, boxed(b"udta", udta), moov.to_vec()].concat(),
+    );
+    [
+        boxed(b"ftyp", b"isom\0\0\x02\0mp42"),
+        moov,
+        boxed(b"mdat", &[0; 64]),
+        end.to_vec(),
+    ]
+    .concat()
+}
+
+fn read(bytes: &[u8]) -> Mp4 {
+    atoms::read(Cursor::new(bytes)).unwrap()
+}
+
+#[test]
+fn a_clean_file_may_be_sent_by_its_boxes_alone() {
+    let mp4 = read(&file(&[], &[], &[]));
+    mp4.fits_as_is().unwrap();
+    let video = mp4.video().unwrap();
+    assert_eq!(
+        (video.width, video.height, video.rotation, video.codec.as_str()),
+        (64, 32, 0, "avc1")
+    );
+    assert!((mp4.duration - 2.0).abs() < 1e-9 && mp4.faststart && !mp4.fragmented && mp4.complete);
+    assert!((video.fps.unwrap().per_second() - 25.0).abs() < 1e-9);
+}
+
+#[test]
+fn what_cameras_write_is_seen() {
+    let key = |name: &str| {
+        let keys = [&[0, 0, 0, 0, 0, 0, 0, 1][..], &boxed(b"mdta", name.as_bytes())].concat();
+        boxed(
+            b"meta",
+            &[boxed(b"hdlr", &[0; 24]), boxed(b"keys", &keys), boxed(b"ilst", &[])].concat(),
+        )
+    };
+    let full = |content: &[u8]| boxed(b"meta", &[&[0; 4][..], content].concat());
+    let hdlr = || boxed(b"hdlr", &[0; 24]);
+    let xmp = |text: &str| {
+        let id = [
+            0xbe, 0x7a, 0xcf, 0xcb, 0x97, 0xa9, 0x42, 0xe8, 0x9c, 0x71, 0x99, 0x94, 0x91, 0xe3, 0xaf, 0xac,
+        ];
+        boxed(b"uuid", &[&id[..], text.as_bytes()].concat())
+    };
+    let gpmd = boxed(
+        b"trak",
+        &boxed(
+            b"mdia",
+            &[
+                boxed(b"hdlr", b"\0\0\0\0\0\0\0\0meta\0\0\0\0\0\0\0\0\0\0\0\0\0"),
+                boxed(
+                    b"minf",
+                    &boxed(
+                        b"stbl",
+                        &boxed(
+                            b"stsd",
+                            &[&[0, 0, 0, 0, 0, 0, 0, 1][..], &boxed(b"gpmd", &[0; 8])].concat(),
+                        ),
+                    ),
+                ),
+            ]
+            .concat(),
+        ),
+    );
+    let places: [(&str, Vec<u8>); 8] = [
+        (
+            "QuickTime's place",
+            file(&[], &boxed(b"\xa9xyz", b"\0\x12\x15\xc7+48.8577+002.295/"), &[]),
+        ),
+        ("3GPP's place", file(&[], &boxed(b"loci", &[0; 30]), &[])),
+        (
+            "Apple's place",
+            file(&key("com.apple.quicktime.location.ISO6709"), &[], &[]),
+        ),
+        ("GoPro's settings", file(&[], &boxed(b"GPMF", &[0; 30]), &[])),
+        (
+            "an item",
+            file(
+                &[],
+                &full(&[hdlr(), boxed(b"ilst", &boxed(b"\xa9xyz", &[0; 20]))].concat()),
+                &[],
+            ),
+        ),
+        ("XMP in the end", file(&[], &[], &xmp("<x exif:GPSLatitude='48,51N'/>"))),
+        (
+            "XMP in the index",
+            file(&xmp("<x exif:GPSLatitude='48,51N'/>"), &[], &[]),
+        ),
+        (
+            "user data in the end",
+            file(&[], &[], &boxed(b"udta", &boxed(b"\xa9xyz", &[0; 20]))),
+        ),
+    ];
+    for (what, bytes) in places {
+        let mp4 = read(&bytes);
+        assert!(
+            mp4.tells_where() && mp4.fits_as_is().is_err(),
+            "{what}: {:?}",
+            mp4.private
+        );
+    }
+    let devices: [(&str, Vec<u8>); 9] = [
+        ("maker", file(&[], &boxed(b"\xa9mak", b"\0\x05\0\0Apple"), &[])),
+        ("model", file(&key("com.apple.quicktime.model"), &[], &[])),
+        ("Android", file(&key("com.android.manufacturer"), &[], &[])),
+        ("Samsung's own", file(&[], &boxed(b"smta", &[0; 30]), &[])),
+        ("Samsung's end", file(&[], &[], &boxed(b"sefd", &[0; 30]))),
+        ("telemetry track", file(&gpmd, &[], &[])),
+        ("an unknown uuid", file(&[], &[], &boxed(b"uuid", &[7; 40]))),
+        (
+            "an XML of Sony's",
+            file(
+                &[],
+                &[],
+                &boxed(b"meta", &[&[0; 4][..], &hdlr(), &boxed(b"xml ", b"<Device/>")].concat()),
+            ),
+        ),
+        ("Canon's model", file(&[], &boxed(b"CNMN", b"Canon"), &[])),
+    ];
+    for (what, bytes) in devices {
+        let mp4 = read(&bytes);
+        assert!(mp4.private.iter().any(|p| matches!(p, Private::Device(_))), "{what}");
+        assert!(mp4.fits_as_is().is_err(), "{what}");
+    }
+}
+
+#[test]
+fn plain_titles_are_not_private() {
+    let items = boxed(
+        b"ilst",
+        &[boxed(b"\xa9too", &[0; 20]), boxed(b"\xa9nam", &[0; 20])].concat(),
+    );
+    let meta = boxed(b"meta", &[&[0; 4][..], &boxed(b"hdlr", &[0; 24]), &items].concat());
+    assert_eq!(read(&file(&[], &meta, &[])).private, []);
+    assert_eq!(atoms::private_key("title"), None);
+    assert_eq!(atoms::private_key("encoder"), None);
+    assert_eq!(atoms::private_key("handler_name"), None);
+}
+
+#[test]
+fn a_file_that_ends_early_is_not_vouched_for() {
+    let whole = file(&[], &[], &[]);
+    let mp4 = read(&whole[..whole.len() - 10]);
+    assert!(!mp4.complete && mp4.fits_as_is().is_err());
+    assert!(atoms::read(Cursor::new(b"#EXTM3U\nfile:///etc/passwd\n")).is_err());
+    assert!(atoms::read(Cursor::new(b"")).is_err());
+}
+
+#[tokio::test]
+async fn files_made_by_ffmpeg_are_read_as_ffprobe_reads_them() {
+    let Some(kit) = kit().await else { return };
+    let picture = "-f lavfi -i testsrc2=s=320x240:r=25:d=2 -f lavfi -i sine=d=2 -c:v libx264 -preset ultrafast -pix_fmt yuv420p -c:a aac";
+    let late = kit.make("late.mp4", picture);
+    let mp4 = atoms::read(std::fs::File::open(&late).unwrap()).unwrap();
+    assert!(!mp4.faststart && mp4.complete);
+    mp4.fits_as_is().unwrap();
+    let phone = kit.turned(&late);
+    let mp4 = atoms::read(std::fs::File::open(&phone).unwrap()).unwrap();
+    let video = mp4.video().unwrap();
+    let facts = kit.ffmpeg.probe(&phone).await.unwrap();
+    assert_eq!((video.rotation, video.width, video.height), (90, 240, 320));
+    assert_eq!(
+        (facts.video.rotation, facts.video.width, facts.video.height),
+        (90, 240, 320)
+    );
+    assert!((mp4.duration - facts.duration).abs() < 0.05);
+    let early = kit.make("early.mp4", &format!("{picture} -movflags +faststart"));
+    let mp4 = atoms::read(std::fs::File::open(&early).unwrap()).unwrap();
+    assert!(mp4.faststart && mp4.fits_as_is().is_ok());
+    assert!((video.fps.unwrap().per_second() - 25.0).abs() < 0.01);
+    let pieces = kit.make(
+        "pieces.mp4",
+        &format!("{picture} -movflags +frag_keyframe+empty_moov -g 10"),
+    );
+    let mp4 = atoms::read(std::fs::File::open(&pieces).unwrap()).unwrap();
+    assert!(mp4.fragmented && mp4.complete && mp4.fits_as_is().is_err());
+    let place = "-metadata location=+48.8577+002.295/";
+    let tagged = kit.make("tagged.mp4", &format!("{picture} {place}"));
+    assert!(
+        atoms::read(std::fs::File::open(&tagged).unwrap())
+            .unwrap()
+            .tells_where()
+    );
+    let apple = "-metadata com.apple.quicktime.location.ISO6709=+48.8577+002.295/ -movflags use_metadata_tags";
+    let tagged = kit.make("apple.mov", &format!("{picture} {apple}"));
+    assert!(
+        atoms::read(std::fs::File::open(&tagged).unwrap())
+            .unwrap()
+            .tells_where()
+    );
+    let ten = kit.make(
+        "ten.mp4",
+        "-f lavfi -i testsrc2=s=320x240:r=25:d=1 -c:v libx264 -pix_fmt yuv420p10le",
+    );
+    assert!(
+        atoms::read(std::fs::File::open(&ten).unwrap())
+            .unwrap()
+            .fits_as_is()
+            .is_err()
+    );
+}
+
+/// A file elsewhere, which counts what is asked of it.
+struct Remote {
+    bytes: Vec<u8>,
+    requests: AtomicUsize,
+    asked: AtomicUsize,
+}
+
+impl RangeRead for Remote {
+    async fn range(&self, offset: u64, length: u64) -> std::io::Result<Bytes> {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        let from = usize::try_from(offset).unwrap();
+        let to = (from + usize::try_from(length).unwrap()).min(self.bytes.len());
+        self.asked.fetch_add(to - from, Ordering::Relaxed);
+        Ok(Bytes::copy_from_slice(&self.bytes[from..to]))
+    }
+}
+
+#[tokio::test]
+async fn a_remote_file_takes_a_few_requests_for_little() {
+    // The index at the end, after ten megabytes of media; and its place in it.
+    let whole = file(&[], &boxed(b"\xa9xyz", &[0; 20]), &[]);
+    let (ftyp, rest) = whole.split_at(20);
+    let moov = &rest[..rest.len() - 72];
+    let bytes = [ftyp, &boxed(b"mdat", &vec![0; 10_000_000]), moov].concat();
+    let size = bytes.len() as u64;
+    let remote = Remote {
+        bytes,
+        requests: AtomicUsize::new(0),
+        asked: AtomicUsize::new(0),
+    };
+    let mp4 = atoms::read_ranges(&remote, size, 8).await.unwrap();
+    assert!(mp4.tells_where() && mp4.complete && !mp4.faststart);
+    assert_eq!(remote.requests.load(Ordering::Relaxed), 2);
+    assert!(remote.asked.load(Ordering::Relaxed) < 100_000);
+    let error = atoms::read_ranges(&remote, size, 1).await.unwrap_err();
+    assert!(error.to_string().contains("index is missing"), "{error}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn no_bytes_make_it_panic_or_loop(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+        fuzz::atoms(&bytes);
+        fuzz::kind(&bytes);
+    }
+
+    #[test]
+    fn no_damage_makes_it_panic_or_loop(
+        damage in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..12),
+        cut in any::<prop::sample::Index>(),
+    ) {
+        let mut bytes = file(&[], &boxed(b"\xa9xyz", &[0; 20]), &boxed(b"meta", &[0; 40]));
+        for (at, value) in damage {
+            let at = at.index(bytes.len());
+            bytes[at] = value;
+        }
+        fuzz::atoms(&bytes);
+        bytes.truncate(cut.index(bytes.len()));
+        fuzz::atoms(&bytes);
+    }
+}

@@ -1,0 +1,132 @@
+//! inspect: what planning needs and the source didn't say, read and bounded: sizes, and whether a video's file tells where or
+//! with what it was made.
+
+use std::io;
+
+use bytes::Bytes;
+use tombolo_media::video::Private;
+use tombolo_media::video::atoms::{self, AtomsError, RangeRead};
+use tombolo_model::{Destination, Limits, MediaKind, Post, Rendition};
+use tombolo_net::{Get, Net, NetError};
+use url::Url;
+
+use super::{Engine, Route};
+use crate::ledger::Delivery;
+use crate::transform::{Facts, FileFacts};
+
+/// Most files whose size is asked for.
+const MOST_SIZES: usize = 8;
+/// Most files that are looked into.
+const MOST_FILES: usize = 8;
+/// A file up to this size is read whole where pieces of it can't be had.
+const SMALL: u64 = 8 << 20;
+/// Most requests to look into one file.
+const MOST_REQUESTS: usize = 8;
+
+/// Learns what it can; what can't be learnt stays unknown.
+pub(super) async fn inspect(
+    engine: &Engine,
+    destination: &dyn Destination,
+    route: &Route,
+    delivery: &Delivery,
+    post: &Post,
+    limits: &Limits,
+) -> Facts {
+    let digest = delivery.key.digest();
+    let mut facts = Facts {
+        no_ffmpeg: engine.workshop.no_ffmpeg(),
+        threads: destination.capabilities().threads,
+        seed: u64::from_str_radix(&digest[..15], 16).unwrap_or_default(),
+        account: route.author.clone(),
+        platform: route.platform.to_string(),
+        ..Facts::default()
+    };
+    let renditions = || {
+        post.media
+            .iter()
+            .flat_map(|m| m.renditions.iter().map(move |r| (m.kind, r)))
+    };
+    for (_, rendition) in renditions().filter(|(_, r)| r.bytes.is_none()).take(MOST_SIZES) {
+        if let Ok((status, headers)) = engine.net.head(&rendition.url).await
+            && status.is_success()
+            && let Some(bytes) = headers
+                .get("content-length")
+                .and_then(|v| v.to_str().ok())
+                .and_then(|v| v.parse().ok())
+        {
+            facts.sizes.insert(rendition.url.clone(), bytes);
+        }
+    }
+    if !post.downloads_allowed || limits.media.per_post == 0 {
+        return facts;
+    }
+    let moving = |kind: MediaKind, r: &Rendition| {
+        matches!(kind, MediaKind::Video | MediaKind::Animation)
+            && r.has_video != Some(false)
+            && !r.media_type.starts_with("image/")
+    };
+    for (_, rendition) in renditions().filter(|(kind, r)| moving(*kind, r)).take(MOST_FILES) {
+        let Some(bytes) = facts.sizes.get(&rendition.url).copied().or(rendition.bytes) else {
+            continue;
+        };
+        if bytes >= limits.media.video_bytes || !limits.media.takes(&rendition.media_type) {
+            continue;
+        }
+        match look_into(&engine.net, &rendition.url, bytes).await {
+            Ok(file) => {
+                facts.files.insert(rendition.url.clone(), file);
+            }
+            Err(error) => tracing::debug!(%error, url = %tombolo_net::shown(&rendition.url), "it can't be looked into"),
+        }
+    }
+    facts
+}
+
+async fn look_into(net: &Net, url: &Url, bytes: u64) -> Result<FileFacts, AtomsError> {
+    let found = match atoms::read_ranges(&Remote { net, url }, bytes, MOST_REQUESTS).await {
+        // A server that gives no pieces gives a small file whole.
+        Err(AtomsError::Io(_)) if bytes <= SMALL => {
+            let get = Get {
+                accept: "*/*",
+                family: "media",
+                max_bytes: SMALL,
+                ..Get::json(url.clone())
+            };
+            let answer = net.get(&get).await.map_err(|e| io::Error::other(e.to_string()))?;
+            if !answer.status.is_success() {
+                return Err(AtomsError::Io(io::Error::other("it isn't there")));
+            }
+            atoms::read(io::Cursor::new(answer.body))?
+        }
+        other => other?,
+    };
+    if !found.complete {
+        return Err(AtomsError::Io(io::Error::other("it couldn't be read to its end")));
+    }
+    let private = found.private.iter().map(|private| match private {
+        Private::Location(tag) => format!("location: {tag}"),
+        Private::Device(tag) => format!("device: {tag}"),
+    });
+    let mut bare = found.clone();
+    bare.private.clear();
+    bare.fragmented = false;
+    Ok(FileFacts {
+        private: private.collect(),
+        unusual: bare.fits_as_is().err(),
+    })
+}
+
+/// A file elsewhere.
+struct Remote<'a> {
+    net: &'a Net,
+    url: &'a Url,
+}
+
+impl RangeRead for Remote<'_> {
+    async fn range(&self, offset: u64, length: u64) -> io::Result<Bytes> {
+        let piece = self.net.piece(self.url, offset, length).await;
+        piece
+            .map(|piece| piece.bytes)
+            .map_err(|e: NetError| io::Error::other(e.to_string()))
+    }
+}

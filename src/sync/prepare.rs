@@ -1,0 +1,404 @@
+//! prepare: a part made real: final text, and files that can be opened. Large files are made when they are first opened.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::StreamExt;
+use tokio::io::AsyncSeekExt;
+use tokio_util::io::ReaderStream;
+use tombolo_media::picture::{Fit, Target as PictureTarget};
+use tombolo_media::video::Encode;
+use tombolo_model::{
+    CaptionDraft, Draft, Form, Limits, MediaBody, MediaDraft, MediaError, MediaStream, ProgressSink, Rendition,
+    VideoDraft,
+};
+use tombolo_net::Get;
+use url::Url;
+
+use super::Engine;
+use super::files::{MemoryFile, RemoteFile, extension, picture};
+use super::publish::{Target, digest};
+use super::workshop::{Recipe, Unfinished, Workshop};
+use crate::ledger::{Delivery, Part};
+use crate::transform::ladder::{ENCODE_MARGIN, MULTIPART_FRAME};
+use crate::transform::{FormPlan, MediaPlan, PartPlan, Rung, VideoPlan};
+
+/// Largest file of subtitles.
+const MOST_SUBTITLES: u64 = 4 << 20;
+
+/// Why a draft can't be made now.
+pub(super) enum Unready {
+    /// One of its media can't be had in this form.
+    Medium {
+        /// Which of the plan's media.
+        index: usize,
+        /// Why.
+        error: MediaError,
+    },
+    /// Somebody has to do something first.
+    Held(String),
+}
+
+/// The draft of a part, and which of the plan's media each of its media is.
+#[allow(clippy::too_many_arguments)] // a part is made of all of these
+pub(super) async fn draft(
+    engine: &Engine,
+    delivery: &Delivery,
+    place: usize,
+    planned: &PartPlan,
+    part: &Part,
+    limits: &Limits,
+    target: Target,
+    meter: &Arc<dyn ProgressSink>,
+) -> Result<(Draft, Vec<usize>), Unready> {
+    let maker = Maker {
+        engine,
+        limits,
+        planned,
+        meter,
+        name: format!("tombolo-{}-{}", delivery.key.digest(), place + 1),
+    };
+    let (mut media, mut places, mut import) = (Vec::new(), Vec::new(), None);
+    if !matches!(target, Target::Boost(_)) {
+        for (index, plan) in planned.media.iter().enumerate() {
+            let tried = part.rungs.get(index).copied().unwrap_or(0);
+            let Some(rung) = plan.rungs.get(tried.min(plan.rungs.len().saturating_sub(1))) else {
+                continue;
+            };
+            if let Rung::Import(rendition) = rung {
+                import = Some(rendition.url.clone());
+            }
+            match maker.medium(index, plan, rung).await {
+                Ok(Some(made)) => {
+                    media.push(made);
+                    places.push(index);
+                }
+                Ok(None) => {}
+                Err(Unfinished::NeedsDecoder(why)) => return Err(Unready::Held(why)),
+                Err(Unfinished::Media(error)) => return Err(Unready::Medium { index, error }),
+            }
+        }
+    }
+    let form = match (target, &planned.form) {
+        (Target::Boost(id), _) => Form::Boost(id),
+        (Target::Planned(_), FormPlan::Video(video)) => Form::Video(Box::new(maker.video(video, import).await)),
+        (Target::Planned(reply_to), _) => Form::Status { reply_to },
+    };
+    let draft = Draft {
+        text: planned.text.text.clone(),
+        content_warning: planned.text.warning.clone(),
+        sensitive: planned.sensitive,
+        language: planned.language.clone(),
+        visibility: planned.visibility,
+        media,
+        key: part.key.clone(),
+        form,
+    };
+    Ok((draft, places))
+}
+
+struct Maker<'a> {
+    engine: &'a Engine,
+    limits: &'a Limits,
+    planned: &'a PartPlan,
+    meter: &'a Arc<dyn ProgressSink>,
+    /// How the names of the part's files begin.
+    name: String,
+}
+
+impl Maker<'_> {
+    /// One medium; `None` where nothing is sent for it.
+    async fn medium(&self, index: usize, plan: &MediaPlan, rung: &Rung) -> Result<Option<MediaDraft>, Unfinished> {
+        let limits = &self.limits.media;
+        let alt = self.alt(plan).await;
+        // Unique to what is in it: another file, or another alternative text, is another upload.
+        let content = digest(&format!("{} {}", rung.describe(), alt.clone().unwrap_or_default()));
+        let name = |ending: &str| format!("{}-{}-{}.{ending}", self.name, index + 1, &content[..8]);
+        let room = limits.video_bytes.saturating_sub(MULTIPART_FRAME);
+        let most = limits.video_bytes.saturating_sub(ENCODE_MARGIN);
+        let (media_type, file, sound, bytes): (String, String, bool, u64) = match rung {
+            Rung::AsItIs(r) => (
+                r.media_type.clone(),
+                name(extension(&r.media_type)),
+                r.has_audio == Some(true),
+                r.bytes.unwrap_or(0),
+            ),
+            Rung::Remux { video, audio } => {
+                let sound = audio.is_some() || video.has_audio == Some(true);
+                ("video/mp4".into(), name("mp4"), sound, video.bytes.unwrap_or(0))
+            }
+            // An encode may use all the room there is.
+            Rung::Transcode { .. } | Rung::Slideshow { .. } | Rung::Import(_) => {
+                ("video/mp4".into(), name("mp4"), false, room)
+            }
+            Rung::Picture(rendition) => {
+                let target = PictureTarget {
+                    types: limits.types.clone(),
+                    max_bytes: limits.image_bytes.saturating_sub(1),
+                    max_pixels: limits.image_pixels,
+                    fit: limits.image_fit.map(|fit| Fit {
+                        landscape: fit.landscape,
+                        portrait: fit.portrait,
+                        square: fit.square,
+                    }),
+                };
+                let made = self
+                    .engine
+                    .workshop
+                    .picture(&rendition.url, &target, self.meter.as_ref())
+                    .await?;
+                return Ok(Some(MediaDraft {
+                    file_name: name(made.extension),
+                    media_type: made.media_type.to_owned(),
+                    alt,
+                    thumbnail: None,
+                    focus: plan.focus,
+                    body: Arc::new(MemoryFile(made.bytes)),
+                }));
+            }
+            Rung::Thumbnail(url) => {
+                let picture = picture(&self.engine.net, url).await?;
+                if !limits.takes(&picture.media_type) || picture.bytes.len() as u64 >= limits.image_bytes {
+                    let why = "the thumbnail is not a picture that the destination takes";
+                    return Err(MediaError::Unusable(why.into()).into());
+                }
+                return Ok(Some(MediaDraft {
+                    file_name: name(extension(&picture.media_type)),
+                    media_type: picture.media_type,
+                    alt,
+                    thumbnail: None,
+                    focus: plan.focus,
+                    body: Arc::new(MemoryFile(picture.bytes)),
+                }));
+            }
+            Rung::LinkOnly => return Ok(None),
+        };
+        let of = |r: &Rendition| (r.url.clone(), r.bytes);
+        let recipe = match rung {
+            Rung::AsItIs(r) if limits.resumes => Some(Recipe::Fetch(r.url.clone(), r.bytes)),
+            Rung::AsItIs(_) => None,
+            Rung::Remux { video, audio } => Some(Recipe::Remux {
+                video: of(video),
+                audio: audio.as_deref().map(of),
+                most: if limits.resumes {
+                    video.bytes.unwrap_or(4 << 30).saturating_mul(2)
+                } else {
+                    most
+                },
+            }),
+            Rung::Transcode {
+                video,
+                audio,
+                seconds,
+                burn_in,
+            } => Some(Recipe::Transcode {
+                video: of(video),
+                audio: audio.as_deref().map(of),
+                burn_in: burn_in.as_ref().map(|caption| caption.url.clone()),
+                encode: Encode {
+                    max_bytes: most.min(8 << 30),
+                    max_pixels: limits.video_pixels,
+                    max_fps: limits.video_fps,
+                    seconds: seconds.map(f64::from),
+                    burn_in: None,
+                    separate_audio: None,
+                    silent_track: false,
+                },
+            }),
+            Rung::Slideshow { pictures, seconds } => Some(Recipe::Slideshow {
+                pictures: pictures.iter().map(|r| r.url.clone()).collect(),
+                seconds: *seconds,
+                most: most.min(4 << 30),
+            }),
+            Rung::Import(_) | Rung::Picture(_) | Rung::Thumbnail(_) | Rung::LinkOnly => None,
+        };
+        let body: Arc<dyn MediaBody> = match (recipe, rung.rendition()) {
+            (Some(recipe), _) => Arc::new(MadeFile {
+                workshop: self.engine.workshop.clone(),
+                name: file.clone(),
+                recipe,
+                meter: self.meter.clone(),
+                below: room,
+            }),
+            (None, Some(rendition)) => Arc::new(RemoteFile {
+                net: self.engine.net.clone(),
+                url: rendition.url.clone(),
+                below: room,
+            }),
+            (None, None) => return Ok(None),
+        };
+        Ok(Some(MediaDraft {
+            file_name: file,
+            media_type,
+            alt,
+            // A silent video with a thumbnail is refused (contract mastodon §0a.1).
+            thumbnail: self
+                .thumbnail(plan, sound || self.limits.video.is_some(), bytes, room)
+                .await,
+            focus: plan.focus,
+            body,
+        }))
+    }
+
+    /// The thumbnail of a video, where there is one and room for it.
+    async fn thumbnail(
+        &self,
+        plan: &MediaPlan,
+        wanted: bool,
+        file: u64,
+        room: u64,
+    ) -> Option<tombolo_model::Thumbnail> {
+        let url = plan.thumbnail.as_ref().filter(|_| wanted)?;
+        let thumbnail = picture(&self.engine.net, url).await.ok()?;
+        let bytes = thumbnail.bytes.len() as u64;
+        let beside = self.limits.media.resumes || file.saturating_add(bytes) < room;
+        (beside && bytes < self.limits.media.image_bytes).then_some(thumbnail)
+    }
+
+    /// The alternative text, with the words of the subtitles where the route says so.
+    async fn alt(&self, plan: &MediaPlan) -> Option<String> {
+        let Some(caption) = &plan.transcript else {
+            return plan.alt.clone();
+        };
+        let words = match self.subtitles(&caption.url).await {
+            Some(file) => transcript(&String::from_utf8_lossy(&file)),
+            None => return plan.alt.clone(),
+        };
+        let whole = [plan.alt.clone().unwrap_or_default(), words].join("\n\n");
+        Some(whole.trim().chars().take(self.limits.text.alt_max).collect())
+    }
+
+    async fn subtitles(&self, url: &Url) -> Option<Bytes> {
+        let get = Get {
+            accept: "text/vtt, */*;q=0.1",
+            family: "media",
+            max_bytes: MOST_SUBTITLES,
+            ..Get::json(url.clone())
+        };
+        let answer = self.engine.net.get(&get).await.ok()?;
+        let is_vtt = answer
+            .body
+            .strip_prefix(b"\xef\xbb\xbf")
+            .unwrap_or(&answer.body)
+            .starts_with(b"WEBVTT");
+        (answer.status.is_success() && is_vtt).then_some(answer.body)
+    }
+
+    async fn video(&self, plan: &VideoPlan, import: Option<Url>) -> VideoDraft {
+        let mut captions = Vec::new();
+        for caption in &plan.captions {
+            if let Some(text) = self.subtitles(&caption.url).await {
+                captions.push(CaptionDraft {
+                    language: caption.language.clone(),
+                    text,
+                });
+            }
+        }
+        VideoDraft {
+            title: plan.title.clone(),
+            tags: plan.tags.clone(),
+            category: plan.category.clone(),
+            licence: plan.licence.clone(),
+            originally_published: self.planned.marker.stamp.or(plan.originally_published),
+            downloads_allowed: plan.downloads_allowed,
+            captions,
+            import,
+        }
+    }
+}
+
+/// The words of a file of subtitles, each line once.
+fn transcript(vtt: &str) -> String {
+    let mut words: Vec<String> = Vec::new();
+    let mut in_cue = false;
+    for line in vtt.lines().map(str::trim) {
+        if line.contains("-->") {
+            in_cue = true;
+        } else if line.is_empty() {
+            in_cue = false;
+        } else if in_cue {
+            let mut in_tag = false;
+            let plain: String = line
+                .chars()
+                .filter(|c| {
+                    match c {
+                        '<' => in_tag = true,
+                        '>' if in_tag => {
+                            in_tag = false;
+                            return false;
+                        }
+                        _ => {}
+                    }
+                    !in_tag
+                })
+                .collect();
+            let plain = plain.trim().to_owned();
+            if !plain.is_empty() && words.last() != Some(&plain) {
+                words.push(plain);
+            }
+        }
+    }
+    words.join(" ")
+}
+
+/// A file that is made when it is first opened.
+struct MadeFile {
+    workshop: Workshop,
+    name: String,
+    recipe: Recipe,
+    meter: Arc<dyn ProgressSink>,
+    /// It must be smaller than this.
+    below: u64,
+}
+
+impl std::fmt::Debug for MadeFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MadeFile")
+            .field("name", &self.name)
+            .field("recipe", &self.recipe)
+            .finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl MediaBody for MadeFile {
+    async fn open(&self) -> Result<(u64, MediaStream), MediaError> {
+        self.open_at(0).await
+    }
+
+    async fn open_at(&self, offset: u64) -> Result<(u64, MediaStream), MediaError> {
+        let made = self
+            .workshop
+            .make(&self.name, &self.recipe, self.meter.as_ref())
+            .await?;
+        let transient = |e: std::io::Error| MediaError::Transient(format!("a working file can't be read: {e}"));
+        let mut file = tokio::fs::File::open(made.path()).await.map_err(transient)?;
+        let bytes = file.metadata().await.map_err(transient)?.len();
+        match bytes {
+            0 => return Err(MediaError::Unusable("the file is empty".into())),
+            bytes if bytes >= self.below => {
+                return Err(MediaError::Unusable("the file is too large for the destination".into()));
+            }
+            _ => {}
+        }
+        file.seek(std::io::SeekFrom::Start(offset)).await.map_err(transient)?;
+        // Held until it is read: the working file isn't removed under the reader.
+        let stream = ReaderStream::with_capacity(file, 256 << 10).map(move |piece| {
+            let _held = &made;
+            piece
+        });
+        Ok((bytes, stream.boxed()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::transcript;
+
+    #[test]
+    fn subtitles_become_a_text_without_times_and_marks() {
+        let vtt = "WEBVTT\n\nNOTE by me\n\n1\n00:00.000 --> 00:02.000\n<v Anna>Hello,\n\n00:02.000 --> 00:03.000 line:0\nHello,\n<i>world</i>!\n";
+        assert_eq!(transcript(vtt), "Hello, world!");
+    }
+}

@@ -1,0 +1,571 @@
+//! One part of a plan on its way to the destination: prepared, published, and what came of it recorded.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use tombolo_model::{
+    Checkpoint, CheckpointError, Clock, Copy, DeliveryKey, Destination, Draft, Idempotency, IdempotencyKey, Limits,
+    MediaError, Post, ProgressSink, PublishOutcome, PublishProgress, Step,
+};
+
+use super::deliver::{destination_failed, hold, later, note};
+use super::listing::pause;
+use super::pass::{Advance, Candidate};
+use super::prepare::{self, Unready};
+use super::{Engine, SyncError, clipped};
+use crate::ledger::{Changes, Delivery, Ledger, Part, PartState, Publishing, Stage, StoreError, Unresolved, Waiting};
+use crate::transform::{FormPlan, MediaPlan, PartPlan, Rung};
+
+/// How often a file that keeps failing on its way is tried before a lesser form of it is.
+const TRIES_OF_A_FILE: u32 = 6;
+/// How often a file may move while it is being carried, in one run.
+const MOVES: u32 = 2;
+
+/// A plan, and what carrying it out needs.
+pub(super) struct Order<'a> {
+    pub(super) engine: &'a Engine,
+    pub(super) destination: &'a dyn Destination,
+    pub(super) post: &'a Post,
+    pub(super) parts: &'a [PartPlan],
+    pub(super) limits: &'a Limits,
+    /// What the creator should know of the copy.
+    pub(super) notes: &'a [String],
+    pub(super) meter: &'a Arc<dyn ProgressSink>,
+}
+
+/// What a draft of this part is to be.
+pub(super) enum Target {
+    /// A status or video by the plan; a status continues this one.
+    Planned(Option<String>),
+    /// A boost of this status.
+    Boost(String),
+}
+
+impl Order<'_> {
+    /// Publishes the first part that isn't done.
+    pub(super) async fn publish(&self, candidate: &mut Candidate) -> Result<Advance, SyncError> {
+        let engine = self.engine;
+        self.align(&mut candidate.delivery);
+        let open = candidate.delivery.parts.iter().position(|part| part.copy().is_none());
+        let Some(place) = open.filter(|place| *place < self.parts.len()) else {
+            candidate.delivery.stage = Stage::InParts;
+            note(engine, &candidate.delivery).await?;
+            return Ok(Advance::Rest);
+        };
+        let planned = &self.parts[place];
+        let continued = match self.continued(&candidate.delivery, place)? {
+            Continued::Wait(reason) => return later(engine, candidate, reason).await,
+            Continued::By(id) => id,
+        };
+        let mut part = self.begun(&candidate.delivery.parts[place], planned);
+        if place == 0 {
+            part.notes = self.notes.iter().map(|note| clipped(note)).collect();
+        }
+        let target = match self.target(&mut part, planned, continued).await {
+            Ok(target) => target,
+            Err(advance) => return Ok(advance),
+        };
+        let made = prepare::draft(
+            engine,
+            &candidate.delivery,
+            place,
+            planned,
+            &part,
+            self.limits,
+            target,
+            self.meter,
+        );
+        let (draft, places) = match made.await {
+            Ok(made) => made,
+            Err(Unready::Held(reason)) => return hold(engine, candidate, reason).await,
+            Err(Unready::Medium { index, error }) => {
+                return match error {
+                    MediaError::Transient(reason) => self.file_failed(candidate, place, part, index, reason).await,
+                    MediaError::Gone(at) => {
+                        self.moved(candidate, place, part, index, &format!("{at} is gone"))
+                            .await
+                    }
+                    MediaError::Unusable(reason) => self.next_rung(candidate, place, part, index, &reason).await,
+                };
+            }
+        };
+        if draft.media.is_empty() && !self.limits.text.alone && matches!(planned.form, FormPlan::Status { .. }) {
+            part.state = PartState::Failed {
+                reason: clipped(&format!(
+                    "nothing is left of it that the destination takes: {}",
+                    part.rung_reasons.join("; ")
+                )),
+            };
+            note_part(engine, candidate, place, part).await?;
+            return Ok(Advance::Rest);
+        }
+        part.digest = digest_of(&draft);
+        part.marker.files = draft.media.iter().map(|m| m.file_name.clone()).collect();
+        let progress = part.progress();
+        candidate.delivery.stage = Stage::InParts;
+        candidate.delivery.parts[place] = part;
+        let mut noter = Noter {
+            ledger: engine.ledger.clone(),
+            clock: engine.clock.clone(),
+            delivery: &mut candidate.delivery,
+            place,
+            failure: None,
+        };
+        let outcome = self
+            .destination
+            .publish(&draft, progress, &mut noter, self.meter.as_ref())
+            .await;
+        if let Some(failure) = noter.failure {
+            return Err(SyncError::Ledger(failure));
+        }
+        self.settle(candidate, place, &places, outcome).await
+    }
+
+    /// A record for each planned part, the begun ones as they are.
+    fn align(&self, delivery: &mut Delivery) {
+        // What was planned once, and not begun, is planned anew.
+        while delivery.parts.len() > self.parts.len() && delivery.parts.last().is_some_and(|part| part.posts == 0) {
+            delivery.parts.pop();
+        }
+        for planned in &self.parts[delivery.parts.len().min(self.parts.len())..] {
+            let now = self.engine.clock.now();
+            delivery.parts.push(Part {
+                state: PartState::Waiting {
+                    waiting: Waiting {
+                        reason: String::new(),
+                        not_before: now,
+                        times: 0,
+                    },
+                    progress: PublishProgress::default(),
+                },
+                key: IdempotencyKey::from_random(self.engine.entropy.key()),
+                key_made: now,
+                rungs: Vec::new(),
+                rung_reasons: Vec::new(),
+                notes: Vec::new(),
+                boost: None,
+                marker: planned.marker.clone(),
+                posted_since: None,
+                file_tries: 0,
+                posts: 0,
+                digest: String::new(),
+            });
+        }
+    }
+
+    /// The part as it goes on now. A key is used again only where the server remembers it.
+    fn begun(&self, part: &Part, planned: &PartPlan) -> Part {
+        let now = self.engine.clock.now();
+        let mut part = part.clone();
+        let remembered = match self.destination.capabilities().idempotency {
+            Idempotency::Replays { ttl } => TimeDelta::from_std(ttl).is_ok_and(|ttl| now - part.key_made < ttl),
+            _ => false,
+        };
+        // An upload that may go on in the middle is known by its key.
+        let uploading = self.limits.media.resumes && !part.progress().uploaded.is_empty();
+        // Before the first request a key names nothing yet: a fresh one is remembered longest.
+        if !uploading && (!remembered || part.posted_since.is_none()) {
+            part.key = IdempotencyKey::from_random(self.engine.entropy.key());
+            part.key_made = now;
+        }
+        let boost = part.marker.boost.take();
+        part.marker = planned.marker.clone();
+        part.marker.boost = boost;
+        part.rungs.resize(planned.media.len(), 0);
+        for (media, rung) in planned.media.iter().zip(&part.rungs) {
+            let best = media.rungs.first();
+            let lesser = best
+                .is_some_and(|best| best.is_lesser() || matches!(best, Rung::Transcode { .. } | Rung::Remux { .. }));
+            if *rung == 0 && lesser && !media.passed_over.is_empty() {
+                let what = best.map(Rung::describe).unwrap_or_default();
+                let reason = clipped(&format!("{what}, because {}", media.passed_over.join("; ")));
+                if !part.rung_reasons.contains(&reason) {
+                    part.rung_reasons.push(reason);
+                }
+            }
+        }
+        part
+    }
+
+    /// The status that a part continues: the part before it, or the copy of the post that this one answers.
+    fn continued(&self, delivery: &Delivery, place: usize) -> Result<Continued, SyncError> {
+        let id_of = |copy: Option<&Copy>| Continued::By(copy.map(|copy| copy.id.clone()));
+        if place > 0 {
+            return Ok(match self.parts[place].form {
+                FormPlan::Status { continues: true } => id_of(delivery.parts[place - 1].copy()),
+                _ => Continued::By(None),
+            });
+        }
+        let parent = self
+            .post
+            .reply
+            .as_ref()
+            .filter(|reply| reply.own)
+            .and_then(|reply| reply.to.clone());
+        let (Some(post), true) = (parent, self.destination.capabilities().threads) else {
+            return Ok(Continued::By(None));
+        };
+        let key = DeliveryKey {
+            post,
+            to: delivery.key.to.clone(),
+        };
+        Ok(match self.engine.ledger.delivery(&key)? {
+            Some(parent) if parent.due().is_some() => Continued::Wait("the post that it continues comes first".into()),
+            Some(parent) => id_of(parent.parts.iter().rev().find_map(Part::copy)),
+            None => Continued::By(None),
+        })
+    }
+
+    /// What the part becomes, now that it is to be made: an original to boost is looked for.
+    async fn target(&self, part: &mut Part, planned: &PartPlan, continued: Option<String>) -> Result<Target, Advance> {
+        let FormPlan::Boost { uri } = &planned.form else {
+            part.marker.reply_to.clone_from(&continued);
+            return Ok(Target::Planned(continued));
+        };
+        // Once a request has left, nothing changes any more.
+        if part.posts > 0 {
+            return Ok(match &part.boost {
+                Some(id) => Target::Boost(id.clone()),
+                None => Target::Planned(continued),
+            });
+        }
+        match self.destination.locate(uri).await {
+            Ok(Some(id)) => {
+                part.boost = Some(id.clone());
+                part.marker.boost = Some(id.clone());
+                Ok(Target::Boost(id))
+            }
+            Ok(None) => {
+                part.boost = None;
+                part.marker.boost = None;
+                part.marker.reply_to.clone_from(&continued);
+                let reason = "text and link, because the instance doesn't know the original".to_owned();
+                if !part.rung_reasons.contains(&reason) {
+                    part.rung_reasons.push(reason);
+                }
+                Ok(Target::Planned(continued))
+            }
+            Err(e) => Err(destination_failed(self.engine, e)),
+        }
+    }
+
+    /// record: what the outcome means. `places`: which of the plan's media each of the draft's is.
+    async fn settle(
+        &self,
+        candidate: &mut Candidate,
+        place: usize,
+        places: &[usize],
+        outcome: PublishOutcome,
+    ) -> Result<Advance, SyncError> {
+        let engine = self.engine;
+        let now = engine.clock.now();
+        let mut part = candidate.delivery.parts[place].clone();
+        let medium = |index: usize| places.get(index).copied().unwrap_or(index);
+        let more = place + 1 < self.parts.len();
+        let waiting =
+            |part: &Part, reason: &str, until: DateTime<Utc>, progress: Option<PublishProgress>| PartState::Waiting {
+                waiting: Waiting {
+                    reason: clipped(reason),
+                    not_before: until,
+                    times: 0,
+                },
+                progress: progress.unwrap_or_else(|| part.progress()),
+            };
+        let advance = match outcome {
+            PublishOutcome::Published(copy) => {
+                part.state = PartState::Published {
+                    copy,
+                    more: Vec::new(),
+                    at: now,
+                };
+                if more { Advance::Again } else { Advance::Rest }
+            }
+            PublishOutcome::Created { copy, until } => {
+                part.state = PartState::Settling {
+                    copy,
+                    waiting: Waiting {
+                        reason: "the destination is still processing it".into(),
+                        not_before: until,
+                        times: 0,
+                    },
+                };
+                Advance::Rest
+            }
+            // Once more sent and refused: perhaps because the first one took effect after all (contract mastodon §4.5).
+            PublishOutcome::Rejected { reason } if part.posts > 1 => {
+                part.state = PartState::Unknown(Unresolved {
+                    reason: format!("the destination refused to make it once more: {}", clipped(&reason)),
+                    refused: Some(clipped(&reason)),
+                    since: now,
+                    absent_since: None,
+                    next_look: now,
+                    progress: part.progress(),
+                });
+                Advance::Again
+            }
+            PublishOutcome::Rejected { reason } => {
+                part.state = PartState::Failed {
+                    reason: clipped(&reason),
+                };
+                Advance::Rest
+            }
+            PublishOutcome::MediaRejected { index, reason } => {
+                return self.next_rung(candidate, place, part, medium(index), &reason).await;
+            }
+            PublishOutcome::MediaUnavailable {
+                index,
+                reason,
+                moved: true,
+            } => {
+                return self.moved(candidate, place, part, medium(index), &reason).await;
+            }
+            PublishOutcome::MediaUnavailable {
+                index,
+                reason,
+                moved: false,
+            } => {
+                return self.file_failed(candidate, place, part, medium(index), reason).await;
+            }
+            PublishOutcome::TryLater { reason } => return self.put_off(candidate, place, part, reason).await,
+            PublishOutcome::Throttled { until, reason } => {
+                part.state = waiting(&part, &reason, until, None);
+                Advance::Blocked(until, reason)
+            }
+            PublishOutcome::InWork { until, progress } => {
+                let reason = "the destination is still processing the file";
+                part.state = waiting(&part, reason, until, Some(progress));
+                Advance::Rest
+            }
+            PublishOutcome::AuthLost { reason } => {
+                // The account's state, not this part's: what the server has of it is kept.
+                part.state = waiting(&part, "its account needs a new sign-in", now, None);
+                Advance::AuthLost(reason)
+            }
+            PublishOutcome::Unknown { reason } => {
+                part.state = PartState::Unknown(Unresolved {
+                    reason: format!("it may have been published: {}", clipped(&reason)),
+                    refused: None,
+                    since: now,
+                    absent_since: None,
+                    next_look: now,
+                    progress: part.progress(),
+                });
+                Advance::Again
+            }
+            PublishOutcome::NotNoted(e) => {
+                // The noter keeps the error itself; without one nothing was sent either.
+                part.state = waiting(&part, &e.to_string(), now + TimeDelta::minutes(1), None);
+                Advance::Rest
+            }
+        };
+        note_part(engine, candidate, place, part).await?;
+        if candidate.delivery.due().is_none() {
+            engine.workshop.forget(&candidate.delivery.key.digest());
+        }
+        Ok(advance)
+    }
+
+    /// A medium can't go in this form: the next one is tried.
+    async fn next_rung(
+        &self,
+        candidate: &mut Candidate,
+        place: usize,
+        mut part: Part,
+        index: usize,
+        reason: &str,
+    ) -> Result<Advance, SyncError> {
+        let now = self.engine.clock.now();
+        let rungs = rungs_of(&self.parts[place], index);
+        let tried = part.rungs.get(index).copied().unwrap_or(0);
+        let here = rungs.get(tried).map(Rung::describe).unwrap_or_default();
+        let Some(next) = rungs.get(tried + 1) else {
+            part.state = PartState::Failed {
+                reason: clipped(&format!("{here}: {reason}")),
+            };
+            note_part(self.engine, candidate, place, part).await?;
+            return Ok(Advance::Rest);
+        };
+        let why = clipped(&format!(
+            "{}, because {here} was not possible: {reason}",
+            next.describe()
+        ));
+        // The way down is told by its last step.
+        if tried > 0 {
+            let above = format!("{here}, because ");
+            part.rung_reasons.retain(|reason| !reason.starts_with(&above));
+        }
+        part.rung_reasons.push(why);
+        part.rungs.resize(self.parts[place].media.len(), 0);
+        part.rungs[index] = tried + 1;
+        part.file_tries = 0;
+        let progress = part.progress();
+        part.state = PartState::Waiting {
+            waiting: Waiting {
+                reason: clipped(reason),
+                not_before: now,
+                times: 0,
+            },
+            // Other media of the part stay uploaded: they are known by their names.
+            progress,
+        };
+        note_part(self.engine, candidate, place, part).await?;
+        Ok(Advance::Again)
+    }
+
+    /// The file's address changed: the post is read again, a few times (contract peertube §6, "re-read the detail once").
+    async fn moved(
+        &self,
+        candidate: &mut Candidate,
+        place: usize,
+        part: Part,
+        index: usize,
+        reason: &str,
+    ) -> Result<Advance, SyncError> {
+        candidate.moves += 1;
+        if candidate.moves > MOVES {
+            return self.file_failed(candidate, place, part, index, reason.to_owned()).await;
+        }
+        let part = waiting_part(part, reason, self.engine.clock.now(), 0);
+        note_part(self.engine, candidate, place, part).await?;
+        Ok(Advance::Again)
+    }
+
+    /// A file failed on its way. After several tries a lesser form of it is taken.
+    async fn file_failed(
+        &self,
+        candidate: &mut Candidate,
+        place: usize,
+        mut part: Part,
+        index: usize,
+        reason: String,
+    ) -> Result<Advance, SyncError> {
+        part.file_tries = part.file_tries.saturating_add(1);
+        let tried = part.rungs.get(index).copied().unwrap_or(0);
+        if part.file_tries >= TRIES_OF_A_FILE && tried + 1 < rungs_of(&self.parts[place], index).len() {
+            let reason = format!("{reason} ({} tries)", part.file_tries);
+            return self.next_rung(candidate, place, part, index, &reason).await;
+        }
+        self.put_off(candidate, place, part, reason).await
+    }
+
+    /// Something failed that may work later.
+    async fn put_off(
+        &self,
+        candidate: &mut Candidate,
+        place: usize,
+        part: Part,
+        reason: String,
+    ) -> Result<Advance, SyncError> {
+        let engine = self.engine;
+        let times = candidate.tries + 1;
+        let pause = TimeDelta::from_std(pause(times, engine.entropy.fraction())).unwrap_or_default();
+        let part = waiting_part(part, &reason, engine.clock.now() + pause, times);
+        note_part(engine, candidate, place, part).await?;
+        Ok(Advance::Rest)
+    }
+}
+
+/// What a part continues.
+enum Continued {
+    /// A status with this id, or none.
+    By(Option<String>),
+    /// A post that isn't there yet.
+    Wait(String),
+}
+
+fn rungs_of(planned: &PartPlan, index: usize) -> &[Rung] {
+    planned.media.get(index).map_or(&[], |media: &MediaPlan| &media.rungs)
+}
+
+pub(super) fn waiting_part(mut part: Part, reason: &str, until: DateTime<Utc>, times: u32) -> Part {
+    let progress = part.progress();
+    part.state = PartState::Waiting {
+        waiting: Waiting {
+            reason: clipped(reason),
+            not_before: until,
+            times,
+        },
+        progress,
+    };
+    part
+}
+
+pub(super) async fn note_part(
+    engine: &Engine,
+    candidate: &mut Candidate,
+    place: usize,
+    part: Part,
+) -> Result<(), SyncError> {
+    candidate.tries = match &part.state {
+        PartState::Waiting { waiting, .. } => waiting.times,
+        _ => 0,
+    };
+    candidate.delivery.stage = Stage::InParts;
+    candidate.delivery.parts[place] = part;
+    note(engine, &candidate.delivery).await
+}
+
+fn digest_of(draft: &Draft) -> String {
+    let files: Vec<&str> = draft.media.iter().map(|m| m.file_name.as_str()).collect();
+    let meant = json!([
+        draft.text,
+        draft.content_warning,
+        draft.sensitive,
+        draft.language,
+        draft.visibility,
+        files
+    ]);
+    digest(&meant.to_string())
+}
+
+/// SHA-256 in hexadecimal.
+pub(super) fn digest(text: &str) -> String {
+    use std::fmt::Write;
+    Sha256::digest(text)
+        .iter()
+        .fold(String::new(), |mut hexadecimal, byte| {
+            let _ = write!(hexadecimal, "{byte:02x}");
+            hexadecimal
+        })
+}
+
+/// Notes each step of a publication in the ledger before it is taken.
+struct Noter<'a> {
+    ledger: Ledger,
+    clock: Arc<dyn Clock>,
+    delivery: &'a mut Delivery,
+    place: usize,
+    /// Why a note could not be written.
+    failure: Option<StoreError>,
+}
+
+#[async_trait]
+impl Checkpoint for Noter<'_> {
+    async fn before(&mut self, step: Step, progress: &PublishProgress) -> Result<(), CheckpointError> {
+        let now = self.clock.now();
+        if let Some(part) = self.delivery.parts.get_mut(self.place) {
+            if step == Step::Post {
+                part.posted_since.get_or_insert(now);
+                part.posts = part.posts.saturating_add(1);
+            }
+            part.state = PartState::Publishing(Publishing {
+                step,
+                since: now,
+                progress: progress.clone(),
+            });
+        }
+        let mut changes = Changes::new();
+        changes.put_delivery(self.delivery);
+        match self.ledger.commit(changes).await {
+            Ok(()) => Ok(()),
+            Err(e) => {
+                let told = CheckpointError(e.to_string());
+                self.failure = Some(e);
+                Err(told)
+            }
+        }
+    }
+}

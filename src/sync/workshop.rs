@@ -1,0 +1,422 @@
+//! Where files are worked on: fetched, repackaged, encoded, scaled. What was made is kept while its delivery is under way,
+//! so that a wait doesn't cost the work again, and removed with it.
+
+use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use tokio::io::AsyncWriteExt;
+use tombolo_media::picture::{Bounds, Decoders, PictureError, Prepared, Target};
+use tombolo_media::video::{Encode, Ffmpeg, Progress, Remux, Slideshow, VideoError, Watch};
+use tombolo_media::work::{Full, WorkFile, Workspace};
+use tombolo_media::{picture, video};
+use tombolo_model::{MediaError, ProgressSink};
+use tombolo_net::{Net, NetError, shown};
+use url::Url;
+
+/// Largest picture that is fetched.
+const MOST_PICTURE: u64 = 64 << 20;
+/// Room that is set aside for a video of unknown size.
+const UNKNOWN_VIDEO: u64 = 2 << 30;
+/// A progress bar of an encode has so many steps.
+const STEPS: u64 = 1000;
+/// How a video of pictures is shaped.
+const SLIDES: (u32, u32) = (1920, 1080);
+
+/// The workshop of one process.
+#[derive(Clone)]
+pub struct Workshop {
+    net: Net,
+    /// Nowhere in a dry run, which makes nothing.
+    space: Option<Workspace>,
+    ffmpeg: Result<Ffmpeg, String>,
+    pictures: picture::Workshop,
+    encode_time: Duration,
+    made: Arc<Mutex<HashMap<String, Arc<WorkFile>>>>,
+}
+
+/// A video that is to be made.
+#[derive(Clone, Debug)]
+pub(super) enum Recipe {
+    /// The file as it is.
+    Fetch(Url, Option<u64>),
+    /// Its pictures and sound in a new file.
+    Remux {
+        video: (Url, Option<u64>),
+        audio: Option<(Url, Option<u64>)>,
+        /// Most bytes of the result.
+        most: u64,
+    },
+    /// Encoded anew.
+    Transcode {
+        video: (Url, Option<u64>),
+        audio: Option<(Url, Option<u64>)>,
+        burn_in: Option<Url>,
+        encode: Encode,
+    },
+    /// Pictures, one after the other.
+    Slideshow {
+        pictures: Vec<Url>,
+        seconds: u32,
+        most: u64,
+    },
+}
+
+impl Workshop {
+    /// A workshop in this folder, or one that makes nothing. `path`: where programs are looked for.
+    pub fn new(
+        net: Net,
+        space: Option<Workspace>,
+        ffmpeg: Result<Ffmpeg, String>,
+        path: &OsStr,
+        encode_time: Duration,
+    ) -> Self {
+        let pictures = picture::Workshop {
+            decoders: Decoders::find(path),
+            bounds: Bounds::default(),
+            dir: space.as_ref().map(|space| space.dir().to_owned()).unwrap_or_default(),
+        };
+        Self {
+            net,
+            space,
+            ffmpeg,
+            pictures,
+            encode_time,
+            made: Arc::default(),
+        }
+    }
+
+    /// A place for a working file.
+    fn file(&self, name: &str, bytes: u64) -> Result<WorkFile, MediaError> {
+        match &self.space {
+            Some(space) => space.file(name, bytes).map_err(full),
+            None => Err(MediaError::Unusable("a dry run makes no files".into())),
+        }
+    }
+
+    /// Why videos can't be worked on; `None`: they can.
+    pub fn no_ffmpeg(&self) -> Option<String> {
+        match &self.ffmpeg {
+            Ok(ffmpeg) if ffmpeg.encodes() => None,
+            Ok(_) => Some("this ffmpeg can't encode H.264: install a full one".into()),
+            Err(why) => Some(why.clone()),
+        }
+    }
+
+    /// Removes what was made for a delivery.
+    pub(super) fn forget(&self, delivery: &str) {
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        made.retain(|name, _| !name.contains(delivery));
+    }
+
+    /// The file by this recipe, made now or before.
+    pub(super) async fn make(
+        &self,
+        name: &str,
+        recipe: &Recipe,
+        meter: &dyn ProgressSink,
+    ) -> Result<Arc<WorkFile>, MediaError> {
+        let before = self
+            .made
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(name)
+            .cloned();
+        if let Some(file) = before {
+            return Ok(file);
+        }
+        let file = Arc::new(self.made_anew(name, recipe, meter).await?);
+        self.made
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(name.to_owned(), file.clone());
+        Ok(file)
+    }
+
+    async fn made_anew(&self, name: &str, recipe: &Recipe, meter: &dyn ProgressSink) -> Result<WorkFile, MediaError> {
+        if let Recipe::Fetch(url, bytes) = recipe {
+            return self.fetched(name, url, *bytes, meter).await;
+        }
+        let ffmpeg = self.ffmpeg.as_ref().map_err(|why| MediaError::Unusable(why.clone()))?;
+        let told = Told::new(meter);
+        let watch = |what: &'static str| {
+            meter.work(what, STEPS);
+            told.restart();
+        };
+        match recipe {
+            Recipe::Fetch(..) => unreachable!("it is handled above"),
+            Recipe::Remux { video, audio, most } => {
+                let input = self.fetched(name, &video.0, video.1, meter).await?;
+                let sound = self.sound(name, audio.as_ref(), meter).await?;
+                let room = input.room().saturating_mul(2).saturating_add(1 << 20);
+                let output = self.file(name, room.min(*most))?;
+                let remux = Remux {
+                    separate_audio: sound.as_ref().map(|file| file.path().to_owned()),
+                    silent_track: false,
+                };
+                watch("repackaging");
+                let progress = |p: Progress| told.tell(p);
+                let done = ffmpeg
+                    .remux(input.path(), &remux, &output, self.watch(&progress))
+                    .await
+                    .map_err(failed)?;
+                tracing::debug!(did = ?done.did, "repackaged");
+                Ok(output)
+            }
+            Recipe::Transcode {
+                video,
+                audio,
+                burn_in,
+                encode,
+            } => {
+                let input = self.fetched(name, &video.0, video.1, meter).await?;
+                let sound = self.sound(name, audio.as_ref(), meter).await?;
+                let subtitles = match burn_in {
+                    Some(url) => Some(self.fetched("captions.vtt", url, Some(4 << 20), meter).await?),
+                    None => None,
+                };
+                let encode = Encode {
+                    separate_audio: sound.as_ref().map(|file| file.path().to_owned()),
+                    burn_in: subtitles.as_ref().map(|file| file.path().to_owned()),
+                    ..encode.clone()
+                };
+                // Beside its source there must be room for it.
+                let space = self.space.as_ref().map_or(0, Workspace::max);
+                let encode = Encode {
+                    max_bytes: encode.max_bytes.min(space / 3),
+                    ..encode
+                };
+                let output = self.file(name, encode.max_bytes)?;
+                watch("encoding");
+                let progress = |p: Progress| told.tell(p);
+                let done = ffmpeg
+                    .transcode(input.path(), &encode, &output, self.watch(&progress))
+                    .await
+                    .map_err(failed)?;
+                tracing::debug!(did = ?done.did, bytes = done.bytes, "encoded");
+                Ok(output)
+            }
+            Recipe::Slideshow {
+                pictures,
+                seconds,
+                most,
+            } => {
+                let mut slides = Vec::new();
+                for (place, url) in pictures.iter().enumerate() {
+                    slides.push(self.slide(&format!("{place}-{name}"), url, meter).await?);
+                }
+                let paths: Vec<PathBuf> = slides.iter().map(|file| file.path().to_owned()).collect();
+                let output = self.file(name, *most)?;
+                let shape = Slideshow {
+                    seconds_each: f64::from(*seconds),
+                    crossfade: 0.5_f64.min(f64::from(*seconds) / 4.0),
+                    width: SLIDES.0,
+                    height: SLIDES.1,
+                    silent_track: true,
+                };
+                watch("making a video of the pictures");
+                let progress = |p: Progress| told.tell(p);
+                ffmpeg
+                    .slideshow(&paths, &shape, &output, self.watch(&progress))
+                    .await
+                    .map_err(failed)?;
+                Ok(output)
+            }
+        }
+    }
+
+    fn watch<'a>(&self, progress: &'a (dyn Fn(Progress) + Send + Sync)) -> Watch<'a> {
+        Watch {
+            within: self.encode_time,
+            progress,
+        }
+    }
+
+    async fn sound(
+        &self,
+        name: &str,
+        audio: Option<&(Url, Option<u64>)>,
+        meter: &dyn ProgressSink,
+    ) -> Result<Option<WorkFile>, MediaError> {
+        Ok(match audio {
+            Some((url, bytes)) => Some(self.fetched(name, url, *bytes, meter).await?),
+            None => None,
+        })
+    }
+
+    /// A picture of a slideshow, upright and stripped, as a file.
+    async fn slide(&self, name: &str, url: &Url, meter: &dyn ProgressSink) -> Result<WorkFile, MediaError> {
+        let target = Target {
+            types: vec!["image/jpeg".into(), "image/png".into()],
+            max_bytes: 16 << 20,
+            max_pixels: u64::from(SLIDES.0) * u64::from(SLIDES.0),
+            fit: None,
+        };
+        let picture = self.picture(url, &target, meter).await.map_err(|e| match e {
+            Unfinished::Media(error) => error,
+            Unfinished::NeedsDecoder(why) => MediaError::Unusable(why),
+        })?;
+        let file = self.file(name, picture.bytes.len() as u64)?;
+        tokio::fs::write(file.path(), &picture.bytes).await.map_err(disk)?;
+        Ok(file)
+    }
+
+    /// A picture within what the destination takes.
+    pub(super) async fn picture(
+        &self,
+        url: &Url,
+        target: &Target,
+        meter: &dyn ProgressSink,
+    ) -> Result<Prepared, Unfinished> {
+        let file = self.fetched("picture", url, Some(MOST_PICTURE), meter).await?;
+        let bytes = picture::load(file.path(), &self.pictures.bounds)
+            .await
+            .map_err(unreadable)?;
+        drop(file);
+        meter.stage("preparing the picture", None);
+        let prepared = picture::prepare(bytes, target, &self.pictures).await;
+        prepared.map_err(|e| match e {
+            PictureError::NeedsDecoder { .. } => Unfinished::NeedsDecoder(e.to_string()),
+            other => Unfinished::Media(unreadable(other)),
+        })
+    }
+
+    /// A file of the source, as a working file. `bytes` is what it is said to have.
+    async fn fetched(
+        &self,
+        name: &str,
+        url: &Url,
+        bytes: Option<u64>,
+        meter: &dyn ProgressSink,
+    ) -> Result<WorkFile, MediaError> {
+        let (status, download) = self.net.download(url, None).await.map_err(|e| match e {
+            NetError::Refused(message) | NetError::TooLarge(message) => MediaError::Unusable(message),
+            other => MediaError::Transient(other.to_string()),
+        })?;
+        match status.as_u16() {
+            200 => {}
+            404 | 410 => return Err(MediaError::Gone(shown(url))),
+            other => {
+                return Err(MediaError::Unusable(format!(
+                    "the file at the source is answered with status {other}"
+                )));
+            }
+        }
+        if download.media_type.as_deref() == Some("text/html") {
+            return Err(MediaError::Unusable(
+                "the file at the source is answered with a web page".into(),
+            ));
+        }
+        let room = download
+            .bytes
+            .or(bytes)
+            .unwrap_or_else(|| UNKNOWN_VIDEO.min(self.space.as_ref().map_or(0, Workspace::max) / 3));
+        let file = self.file(name, room)?;
+        meter.stage("downloading", download.bytes);
+        let mut out = tokio::fs::File::create(file.path()).await.map_err(disk)?;
+        let mut stream = download.stream;
+        let mut written = 0_u64;
+        while let Some(piece) = stream.next().await {
+            let piece = piece.map_err(|e| MediaError::Transient(e.to_string()))?;
+            written += piece.len() as u64;
+            if written > room {
+                return Err(MediaError::Unusable(
+                    "the file at the source is larger than announced".into(),
+                ));
+            }
+            out.write_all(&piece).await.map_err(disk)?;
+            meter.advance(piece.len() as u64);
+        }
+        out.flush().await.map_err(disk)?;
+        drop(out);
+        file.settle().map_err(disk)?;
+        Ok(file)
+    }
+}
+
+/// Why a picture isn't there.
+pub(super) enum Unfinished {
+    /// As with any file.
+    Media(MediaError),
+    /// The creator, or whoever runs tombolo, has to install a decoder.
+    NeedsDecoder(String),
+}
+
+impl From<MediaError> for Unfinished {
+    fn from(error: MediaError) -> Self {
+        Self::Media(error)
+    }
+}
+
+/// Looks for ffmpeg where the configuration says.
+pub(crate) async fn find_ffmpeg(at: Option<&Path>, path: &OsStr) -> Result<Ffmpeg, String> {
+    let found = match at {
+        Some(ffmpeg) => video::Ffmpeg::at(ffmpeg, &ffmpeg.with_file_name("ffprobe"), path).await,
+        None => video::Ffmpeg::find(path).await,
+    };
+    found.map_err(|why| why.to_string())
+}
+
+/// Tells a meter how far an encode is.
+struct Told<'a> {
+    meter: &'a dyn ProgressSink,
+    steps: Mutex<u64>,
+}
+
+impl<'a> Told<'a> {
+    fn new(meter: &'a dyn ProgressSink) -> Self {
+        Self {
+            meter,
+            steps: Mutex::new(0),
+        }
+    }
+
+    fn restart(&self) {
+        *self.steps.lock().unwrap_or_else(PoisonError::into_inner) = 0;
+    }
+
+    fn tell(&self, progress: Progress) {
+        #[allow(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            clippy::cast_precision_loss
+        )] // 0 to 1
+        let now = (progress.fraction.clamp(0.0, 1.0) * STEPS as f64) as u64;
+        let mut steps = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
+        if now > *steps {
+            self.meter.advance(now - *steps);
+            *steps = now;
+        }
+    }
+}
+
+#[allow(clippy::needless_pass_by_value)] // for map_err
+fn full(error: Full) -> MediaError {
+    // What could never be held isn't waited for.
+    if error.wanted > error.max {
+        MediaError::Unusable(error.to_string())
+    } else {
+        MediaError::Transient(error.to_string())
+    }
+}
+
+#[allow(clippy::needless_pass_by_value)] // for map_err
+fn disk(error: std::io::Error) -> MediaError {
+    MediaError::Transient(format!("working files can't be written: {error}"))
+}
+
+#[allow(clippy::needless_pass_by_value)] // for map_err
+fn unreadable(error: PictureError) -> MediaError {
+    MediaError::Unusable(error.to_string())
+}
+
+fn failed(error: VideoError) -> MediaError {
+    match error {
+        VideoError::Full(error) => full(error),
+        VideoError::Io(error) => disk(error),
+        other => MediaError::Unusable(other.to_string()),
+    }
+}

@@ -1,0 +1,576 @@
+//! For each medium the forms in which it may go, the best first: the ladder. Pure.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use tombolo_model::{Caption, Focus, Limits, Media, MediaKind, MediaLimits, Packaging, Post, PostKind, Rendition};
+use tombolo_text as text;
+use url::Url;
+
+use super::plan::{Captions, Settings};
+
+/// What a multipart request has besides the file: field names, boundaries, headers, alternative text.
+pub const MULTIPART_FRAME: u64 = 8 * 1024;
+/// What an encode leaves free below the destination's limit.
+pub const ENCODE_MARGIN: u64 = 64 * 1024;
+
+/// What planning needs and the source didn't say.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Facts {
+    /// Sizes of files in bytes.
+    pub sizes: BTreeMap<Url, u64>,
+    /// What the files themselves say.
+    pub files: BTreeMap<Url, FileFacts>,
+    /// Why videos can't be worked on here; `None`: they can.
+    pub no_ffmpeg: Option<String>,
+    /// Whether the destination can continue a status by another.
+    pub threads: bool,
+    /// A number of this delivery's own, the same over retries.
+    pub seed: u64,
+    /// Whose post it is, for people.
+    pub account: String,
+    /// The source's platform, for people.
+    pub platform: String,
+}
+
+/// What a file itself says, read in part.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct FileFacts {
+    /// What it tells of where or with what it was made: `location`, …
+    pub private: Vec<String>,
+    /// Why some players may not play it, if that is so.
+    pub unusual: Option<String>,
+}
+
+/// One medium, and the forms in which it may go.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MediaPlan {
+    /// What it is at the source.
+    pub kind: MediaKind,
+    /// Alternative text.
+    pub alt: Option<String>,
+    /// What must stay in sight when it is cropped.
+    pub focus: Option<Focus>,
+    /// A still picture of it.
+    pub thumbnail: Option<Url>,
+    /// Subtitles whose words go into the alternative text.
+    pub transcript: Option<Caption>,
+    /// The forms to try, the best first; the last one always works.
+    pub rungs: Vec<Rung>,
+    /// Why the best forms aren't among them.
+    pub passed_over: Vec<String>,
+}
+
+/// One form of a medium.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Rung {
+    /// The instance fetches the file by itself.
+    Import(Box<Rendition>),
+    /// A file of the source, as it is.
+    AsItIs(Box<Rendition>),
+    /// Its pictures and sound as they are, in a new file without other data.
+    Remux {
+        /// The file with the pictures.
+        video: Box<Rendition>,
+        /// The file with the sound, where that is another one.
+        audio: Option<Box<Rendition>>,
+    },
+    /// Encoded anew.
+    Transcode {
+        /// The file with the pictures.
+        video: Box<Rendition>,
+        /// The file with the sound, where that is another one.
+        audio: Option<Box<Rendition>>,
+        /// Only so many seconds of its beginning.
+        seconds: Option<u32>,
+        /// Subtitles to draw into the pictures.
+        burn_in: Option<Caption>,
+    },
+    /// A picture, brought within the destination's limits and stripped.
+    Picture(Box<Rendition>),
+    /// A video made of pictures.
+    Slideshow {
+        /// The pictures, in order.
+        pictures: Vec<Rendition>,
+        /// How long each is shown.
+        seconds: u32,
+    },
+    /// Its still picture, beside the link.
+    Thumbnail(Url),
+    /// Only the link.
+    LinkOnly,
+}
+
+impl Rung {
+    /// What it is, in a few words.
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Import(rendition) => format!("import of the video {}", describe(rendition)),
+            Self::AsItIs(rendition) if rendition.media_type.starts_with("audio/") => {
+                format!("sound {}", describe_bytes(rendition))
+            }
+            Self::AsItIs(rendition) => format!("video {}", describe(rendition)),
+            Self::Remux { video, audio: None } => format!("video {}, repackaged", describe(video)),
+            Self::Remux { video, audio: Some(_) } => format!("video {}, joined with its sound", describe(video)),
+            Self::Transcode {
+                video,
+                seconds: None,
+                burn_in,
+                ..
+            } => {
+                let subtitles = if burn_in.is_some() { ", with subtitles" } else { "" };
+                format!("video encoded anew from {}{subtitles}", describe(video))
+            }
+            Self::Transcode {
+                video,
+                seconds: Some(seconds),
+                ..
+            } => format!(
+                "the first {seconds} seconds, encoded from {}, and link",
+                describe(video)
+            ),
+            Self::Picture(rendition) => format!("picture {}", describe(rendition)),
+            Self::Slideshow { pictures, seconds } => {
+                format!("slideshow of {} pictures, {seconds} seconds each", pictures.len())
+            }
+            Self::Thumbnail(_) => "thumbnail and link".into(),
+            Self::LinkOnly => "link only".into(),
+        }
+    }
+
+    /// The file of the source that it is made of.
+    pub fn rendition(&self) -> Option<&Rendition> {
+        match self {
+            Self::Import(r) | Self::AsItIs(r) | Self::Picture(r) => Some(r),
+            Self::Remux { video, .. } | Self::Transcode { video, .. } => Some(video),
+            Self::Slideshow { pictures, .. } => pictures.first(),
+            Self::Thumbnail(_) | Self::LinkOnly => None,
+        }
+    }
+
+    /// Whether it shows less than the medium itself.
+    pub fn is_lesser(&self) -> bool {
+        matches!(
+            self,
+            Self::Thumbnail(_) | Self::LinkOnly | Self::Transcode { seconds: Some(_), .. }
+        )
+    }
+}
+
+/// The forms of one medium.
+pub(super) fn climb(post: &Post, media: &Media, facts: &Facts, limits: &Limits, settings: &Settings) -> MediaPlan {
+    let mut ladder = Ladder {
+        post,
+        media,
+        facts,
+        limits: &limits.media,
+        settings,
+        is_video_form: limits.video.is_some(),
+        rungs: Vec::new(),
+        passed_over: Vec::new(),
+    };
+    if limits.media.per_post == 0 {
+        ladder.passed_over.push("the destination takes no media".to_owned());
+    } else {
+        if post.kind == PostKind::Live {
+            ladder.passed_over.push("a live broadcast has no file".to_owned());
+        } else if !post.downloads_allowed {
+            ladder
+                .passed_over
+                .push("the creator has disabled downloads at the source".to_owned());
+        } else {
+            match media.kind {
+                MediaKind::Video => ladder.video(),
+                MediaKind::Animation => ladder.animation(),
+                MediaKind::Image => ladder.image(),
+                MediaKind::Audio => ladder.audio(),
+            }
+            if media.renditions.is_empty() {
+                ladder.passed_over.push("the source offers no file".to_owned());
+            }
+        }
+        if media.kind != MediaKind::Image && !ladder.is_video_form {
+            ladder.rungs.extend(media.thumbnail.clone().map(Rung::Thumbnail));
+        }
+    }
+    ladder.rungs.push(Rung::LinkOnly);
+    let Ladder { rungs, passed_over, .. } = ladder;
+    MediaPlan {
+        kind: media.kind,
+        alt: alt(post, media, limits),
+        focus: media.focus,
+        thumbnail: media.thumbnail.clone(),
+        transcript: match settings.captions {
+            Captions::Description => caption(post, media),
+            Captions::None | Captions::BurnIn => None,
+        },
+        rungs,
+        passed_over,
+    }
+}
+
+/// A video made of a post's pictures.
+pub(super) fn slideshow(post: &Post, seconds: u32, facts: &Facts, limits: &Limits) -> MediaPlan {
+    let images = || post.media.iter().filter(|m| m.kind == MediaKind::Image);
+    let pictures: Vec<Rendition> = images().filter_map(|m| m.renditions.first().cloned()).collect();
+    let (mut rungs, mut passed_over) = (Vec::new(), Vec::new());
+    match &facts.no_ffmpeg {
+        None if !pictures.is_empty() => rungs.push(Rung::Slideshow { pictures, seconds }),
+        None => passed_over.push("the source offers no file".to_owned()),
+        Some(why) => passed_over.push(why.clone()),
+    }
+    rungs.push(Rung::LinkOnly);
+    let alts: Vec<&str> = images().filter_map(|m| m.alt.as_deref()).collect();
+    MediaPlan {
+        kind: MediaKind::Video,
+        alt: (!alts.is_empty()).then(|| alts.join("\n").chars().take(limits.text.alt_max).collect()),
+        focus: None,
+        thumbnail: None,
+        transcript: None,
+        rungs,
+        passed_over,
+    }
+}
+
+/// The alternative text: the creator's, or for what plays the post's title.
+fn alt(post: &Post, media: &Media, limits: &Limits) -> Option<String> {
+    let most = limits.text.alt_max;
+    match media.alt.as_deref().filter(|alt| !alt.trim().is_empty()) {
+        Some(alt) => Some(alt.chars().take(most).collect()),
+        None if media.kind == MediaKind::Video => Some(text::alt_text(post.title.as_deref().unwrap_or_default(), most)),
+        None => None,
+    }
+}
+
+/// The subtitles in the post's language, written by a person where there are such.
+fn caption(post: &Post, media: &Media) -> Option<Caption> {
+    let same = |caption: &Caption| {
+        post.language
+            .as_deref()
+            .is_some_and(|l| l.eq_ignore_ascii_case(&caption.language))
+    };
+    media.captions.iter().max_by_key(|c| (same(c), !c.automatic)).cloned()
+}
+
+struct Ladder<'a> {
+    post: &'a Post,
+    media: &'a Media,
+    facts: &'a Facts,
+    limits: &'a MediaLimits,
+    settings: &'a Settings,
+    is_video_form: bool,
+    rungs: Vec<Rung>,
+    passed_over: Vec<String>,
+}
+
+impl Ladder<'_> {
+    fn video(&mut self) {
+        let facts = self.facts;
+        let mut pictures: Vec<&Rendition> = self
+            .media
+            .renditions
+            .iter()
+            .filter(|r| r.has_video != Some(false))
+            .collect();
+        pictures.sort_by_key(|rendition| Reverse(rank(rendition)));
+        let burn_in = match self.settings.captions {
+            Captions::BurnIn if !self.is_video_form => caption(self.post, self.media),
+            _ => None,
+        };
+        if self.settings.import
+            && let Some(best) = pictures
+                .iter()
+                .find(|r| r.has_audio != Some(false) && r.url.scheme() == "https")
+        {
+            self.rungs.push(Rung::Import(Box::new((*best).clone())));
+        }
+        let encoder = facts.no_ffmpeg.is_none() && self.limits.takes("video/mp4");
+        if burn_in.is_some() && encoder {
+            self.passed_over
+                .push("subtitles are drawn into the pictures (captions = \"burn-in\")".into());
+            self.transcode(&pictures, burn_in.as_ref());
+        }
+        let (mut as_they_are, mut repackaged) = (Vec::new(), Vec::new());
+        for rendition in &pictures {
+            match self.unfit(rendition) {
+                None if self.limits.keeps_files && rendition.packaging == Packaging::FragmentedMp4 && encoder => {
+                    repackaged.push(self.remux(rendition));
+                    as_they_are.push(Rung::AsItIs(Box::new((*rendition).clone())));
+                }
+                None => as_they_are.push(Rung::AsItIs(Box::new((*rendition).clone()))),
+                Some(Unfit { why, mendable }) => {
+                    self.passed_over.push(format!("{} {why}", describe(rendition)));
+                    if mendable && encoder {
+                        repackaged.push(self.remux(rendition));
+                    }
+                }
+            }
+        }
+        // Viewers of a server that keeps files get what is sent: a file that begins to play at once is better.
+        if self.limits.keeps_files
+            && !matches!(as_they_are.first(), Some(Rung::AsItIs(r)) if r.packaging == Packaging::File)
+        {
+            self.rungs.append(&mut repackaged);
+            self.rungs.append(&mut as_they_are);
+        } else {
+            self.rungs.append(&mut as_they_are);
+            self.rungs.append(&mut repackaged);
+        }
+        if burn_in.is_none() || !encoder {
+            self.transcode(&pictures, None);
+        }
+        self.teaser(&pictures);
+        if let Some(why) = &facts.no_ffmpeg
+            && !pictures.is_empty()
+            && !self.rungs.iter().any(|rung| matches!(rung, Rung::AsItIs(_)))
+        {
+            self.passed_over.push(why.clone());
+        }
+    }
+
+    fn remux(&self, rendition: &Rendition) -> Rung {
+        Rung::Remux {
+            video: Box::new(rendition.clone()),
+            audio: self.sound_of(rendition),
+        }
+    }
+
+    /// The file with the sound of a rendition that has none.
+    fn sound_of(&self, rendition: &Rendition) -> Option<Box<Rendition>> {
+        if rendition.has_audio == Some(true) {
+            return None;
+        }
+        let sounds = self
+            .media
+            .renditions
+            .iter()
+            .filter(|r| r.has_video == Some(false) && r.has_audio == Some(true));
+        sounds.max_by_key(|r| r.bytes).cloned().map(Box::new)
+    }
+
+    fn can_encode(&self) -> bool {
+        self.facts.no_ffmpeg.is_none() && self.limits.takes("video/mp4") && self.limits.video_bytes > 2 * ENCODE_MARGIN
+    }
+
+    fn transcode(&mut self, pictures: &[&Rendition], burn_in: Option<&Caption>) {
+        if let (Some(best), true) = (pictures.first(), self.can_encode()) {
+            self.rungs.push(Rung::Transcode {
+                video: Box::new((*best).clone()),
+                audio: self.sound_of(best),
+                seconds: None,
+                burn_in: burn_in.cloned(),
+            });
+        }
+    }
+
+    fn teaser(&mut self, pictures: &[&Rendition]) {
+        let shorter = |seconds: u32| self.media.duration.is_none_or(|whole| seconds < whole);
+        if let (Some(seconds), Some(best), true) = (self.settings.teaser, pictures.first(), self.can_encode())
+            && shorter(seconds)
+        {
+            self.rungs.push(Rung::Transcode {
+                video: Box::new((*best).clone()),
+                audio: self.sound_of(best),
+                seconds: Some(seconds),
+                burn_in: None,
+            });
+        }
+    }
+
+    /// A GIF as it is or as a video, by what the destination shows best.
+    fn animation(&mut self) {
+        let Some(best) = self.media.renditions.first().cloned() else {
+            return;
+        };
+        if best.media_type.starts_with("image/") {
+            let moving = self.can_encode().then(|| Rung::Transcode {
+                video: Box::new(best.clone()),
+                audio: None,
+                seconds: None,
+                burn_in: None,
+            });
+            let picture = self.takes_pictures().then(|| Rung::Picture(Box::new(best.clone())));
+            // A server that keeps files shows a GIF without a preview (contract pixelfed §3); others make a video of it.
+            let as_gif_first = self.limits.takes("image/gif") && !self.limits.keeps_files && !self.is_video_form;
+            let order = if as_gif_first {
+                [picture, moving]
+            } else {
+                [moving, picture]
+            };
+            self.rungs.extend(
+                order
+                    .into_iter()
+                    .flatten()
+                    .filter(|r| !self.is_video_form || !matches!(r, Rung::Picture(_))),
+            );
+            if let (Some(why), true) = (&self.facts.no_ffmpeg, self.is_video_form) {
+                self.passed_over.push(why.clone());
+            }
+        } else {
+            self.video();
+        }
+    }
+
+    fn image(&mut self) {
+        if let Some(best) = self.media.renditions.first() {
+            if self.takes_pictures() {
+                self.rungs.push(Rung::Picture(Box::new(best.clone())));
+            } else {
+                self.passed_over.push("the destination takes no pictures".into());
+            }
+        }
+    }
+
+    fn takes_pictures(&self) -> bool {
+        let usual = ["image/jpeg", "image/png", "image/webp", "image/gif"];
+        usual.iter().any(|kind| self.limits.takes(kind))
+    }
+
+    fn audio(&mut self) {
+        for rendition in &self.media.renditions {
+            match self.unfit_file(rendition) {
+                None => self.rungs.push(Rung::AsItIs(Box::new(rendition.clone()))),
+                Some(why) => self.passed_over.push(format!("the sound {why}")),
+            }
+        }
+    }
+
+    /// Why the destination can't take this file as it is; `None` when it can.
+    fn unfit(&self, rendition: &Rendition) -> Option<Unfit> {
+        let in_two_files = self
+            .media
+            .renditions
+            .iter()
+            .any(|r| r.has_audio == Some(true) && r.has_video == Some(false));
+        let pixels = pixels(rendition);
+        if pixels > self.limits.video_pixels {
+            let why = format!("has more pixels than the destination's {}", self.limits.video_pixels);
+            return Some(Unfit { why, mendable: false });
+        }
+        // The server rounds the frame rate down before it compares (contract mastodon §4.1).
+        #[allow(clippy::cast_precision_loss)] // a frame rate
+        let too_fast = rendition
+            .fps
+            .is_some_and(|fps| fps.floor() > self.limits.video_fps as f32);
+        if too_fast {
+            let why = format!(
+                "has more than the destination's {} frames per second",
+                self.limits.video_fps
+            );
+            return Some(Unfit { why, mendable: false });
+        }
+        if self.too_large(rendition) {
+            let why = format!(
+                "is not smaller than the destination's {}",
+                human_bytes(self.limits.video_bytes)
+            );
+            return Some(Unfit { why, mendable: false });
+        }
+        let mendable = |why: String| Some(Unfit { why, mendable: true });
+        if in_two_files && rendition.has_audio != Some(true) {
+            return mendable("has its sound in another file".into());
+        }
+        if !self.limits.takes(&rendition.media_type) {
+            return mendable(format!(
+                "is {}, which the destination doesn't take",
+                rendition.media_type
+            ));
+        }
+        if self.size(rendition).is_none() {
+            return mendable("has an unknown size".into());
+        }
+        match self.facts.files.get(&rendition.url) {
+            Some(file) if file.private.is_empty() => match &file.unusual {
+                // What is kept as it is must play everywhere.
+                Some(why) if self.limits.keeps_files => mendable(format!("wouldn't play everywhere: {why}")),
+                _ => None,
+            },
+            Some(file) => mendable(format!("says more than it should ({})", file.private.join(", "))),
+            None => mendable("can't be looked into for a location".into()),
+        }
+    }
+
+    fn unfit_file(&self, rendition: &Rendition) -> Option<String> {
+        if !self.limits.takes(&rendition.media_type) {
+            return Some(format!(
+                "is {}, which the destination doesn't take",
+                rendition.media_type
+            ));
+        }
+        if self.size(rendition).is_none() {
+            return Some("has an unknown size".into());
+        }
+        self.too_large(rendition).then(|| {
+            format!(
+                "is not smaller than the destination's {}",
+                human_bytes(self.limits.video_bytes)
+            )
+        })
+    }
+
+    fn too_large(&self, rendition: &Rendition) -> bool {
+        self.size(rendition)
+            .is_some_and(|bytes| bytes.saturating_add(MULTIPART_FRAME) >= self.limits.video_bytes)
+    }
+
+    /// The size of a rendition's file, where anybody knows it.
+    fn size(&self, rendition: &Rendition) -> Option<u64> {
+        self.facts.sizes.get(&rendition.url).copied().or(rendition.bytes)
+    }
+}
+
+/// Why a file can't go as it is, and whether a new file with the same pictures and sound could.
+struct Unfit {
+    why: String,
+    mendable: bool,
+}
+
+fn pixels(rendition: &Rendition) -> u64 {
+    u64::from(rendition.width.unwrap_or(0)) * u64::from(rendition.height.unwrap_or(0))
+}
+
+/// More pixels first; of the same picture a plain file, then more frames, then more bytes.
+fn rank(rendition: &Rendition) -> (u64, bool, u32, u64) {
+    let height = u64::from(rendition.height.unwrap_or(0));
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a frame rate, positive
+    let frames = rendition.fps.unwrap_or(0.0) as u32;
+    // Where the width isn't known, a usual shape is assumed.
+    let pixels = match pixels(rendition) {
+        0 => height * height * 16 / 9,
+        known => known,
+    };
+    (
+        pixels,
+        rendition.packaging == Packaging::File,
+        frames,
+        rendition.bytes.unwrap_or(0),
+    )
+}
+
+fn describe(rendition: &Rendition) -> String {
+    let shape = match (rendition.width, rendition.height) {
+        (Some(width), Some(height)) => format!("{width}×{height}"),
+        (None, Some(height)) => format!("{height}p"),
+        _ => "of unknown size".into(),
+    };
+    match rendition.bytes {
+        Some(bytes) => format!("{shape}, {}", human_bytes(bytes)),
+        None => shape,
+    }
+}
+
+fn describe_bytes(rendition: &Rendition) -> String {
+    rendition.bytes.map_or_else(|| "of unknown size".into(), human_bytes)
+}
+
+/// Bytes for people: `25.3 MiB`.
+pub fn human_bytes(bytes: u64) -> String {
+    #[allow(clippy::cast_precision_loss)] // shown with one decimal
+    let number = bytes as f64;
+    match bytes {
+        0..1024 => format!("{bytes} B"),
+        1024..1_048_576 => format!("{:.1} KiB", number / 1024.0),
+        1_048_576..1_073_741_824 => format!("{:.1} MiB", number / 1_048_576.0),
+        _ => format!("{:.2} GiB", number / 1_073_741_824.0),
+    }
+}
