@@ -330,6 +330,9 @@ impl Workshop {
             out.write_all(&piece).await.map_err(disk)?;
             meter.advance(piece.len() as u64);
         }
+        if written == 0 {
+            return Err(MediaError::Unusable("the file at the source is empty".into()));
+        }
         out.flush().await.map_err(disk)?;
         drop(out);
         file.settle().map_err(disk)?;

@@ -308,7 +308,7 @@ pub(crate) async fn fetch(
     known: &Known,
     thread: bool,
 ) -> Result<Fetched, SourceError> {
-    let mut missing = false;
+    let (mut missing, mut shut) = (false, None);
     let keys = [known.id_of(id.as_str()), id_in_path(id)];
     let mut tried: Option<String> = None;
     for key in keys.into_iter().flatten() {
@@ -321,6 +321,8 @@ pub(crate) async fn fetch(
             404 | 410 if is_json(&answer) => missing = true,
             // snac has no API for it without a token, others show a page: what they say there is no evidence.
             404 | 405 | 410 => {}
+            // snac lists openly, but shows single posts to tokens only; their own addresses show them too.
+            401 | 403 if !api.with_token => shut = refuse_closed(client, &answer).err(),
             _ => {
                 refuse_closed(client, &answer)?;
                 let status = document(client, &answer).ok().as_ref().and_then(parse_status);
@@ -349,6 +351,7 @@ pub(crate) async fn fetch(
         Err(SourceError::Unsupported(_)) if api.with_token => Ok(Fetched::NotPublic(format!(
             "neither the API nor the address itself shows {id}"
         ))),
+        Err(SourceError::Unsupported(why)) => Err(shut.unwrap_or(SourceError::Unsupported(why))),
         other => other,
     }
 }

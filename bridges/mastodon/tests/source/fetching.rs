@@ -2,7 +2,8 @@
 
 use tombolo_mastodon::Read;
 use tombolo_mastodon::stand_in::{NewMedia, NewStatus, Ways};
-use tombolo_model::{Fetched, MediaKind, Post, Source, Visibility};
+use tombolo_model::{Fetched, MediaKind, Post, Source, SourceError, Visibility};
+use tombolo_net::stand_in::Fault;
 
 use crate::rig::{Rig, clip, fetched, id, scanned};
 
@@ -187,6 +188,23 @@ async fn a_post_whose_file_is_processed_is_not_ready() {
     let source = rig.with_token();
     assert!(!source.is_ready(&id(&made.uri)).await.expect("an answer"));
     assert_eq!(scanned(&source).await.sightings[0].ready, Some(false));
+}
+
+#[tokio::test]
+async fn a_server_that_lists_openly_but_shows_single_posts_to_tokens_only_is_read_at_their_addresses() {
+    let rig = Rig::start().await;
+    let made = rig.toots.post("me", "hello", "public").expect("it is published");
+    let refusal = Fault::Answer(401, Vec::new(), String::new());
+    rig.toots.faults().next("GET", "/api/v1/statuses", u32::MAX, refusal);
+    let source = rig.source(Read::Auto, None);
+    assert_eq!(source.reader().await.expect("a reader").name, "api");
+    assert_eq!(fetched(&source, &made.uri).await.id.as_str(), made.uri);
+    rig.toots.set_ways(Ways {
+        unsigned_objects: false,
+        ..Ways::default()
+    });
+    let closed = source.fetch(&id(&made.uri)).await;
+    assert!(matches!(closed, Err(SourceError::Unsupported(_))), "{closed:?}");
 }
 
 #[tokio::test]
