@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use tombolo_mastoapi::{Client, Status, parse_status};
 use tombolo_model::{Cache, Draft, Origin};
+use tombolo_text::neutral_warning;
 use url::Url;
 
 /// How long it is remembered of a server. An update may have changed its ways.
@@ -68,20 +69,4 @@ pub(crate) async fn cover(client: &Client, status: &Status, draft: &Draft, media
     }
     let edited = parse_status(&answer.json::<Value>().ok()?)?;
     (edited.uri == status.uri).then_some(edited)
-}
-
-/// A warning that says nothing but that there is one, in the language of the post.
-fn neutral_warning(language: Option<&str>) -> &'static str {
-    let language = language.unwrap_or_default();
-    match language.split(['-', '_']).next().unwrap_or_default() {
-        "de" => "Sensibler Inhalt",
-        "fr" => "Contenu sensible",
-        "es" => "Contenido sensible",
-        "it" => "Contenuto sensibile",
-        "pt" => "Conteúdo sensível",
-        "nl" => "Gevoelige inhoud",
-        "pl" => "Treści wrażliwe",
-        "ja" => "閲覧注意",
-        _ => "Sensitive content",
-    }
 }
