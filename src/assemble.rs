@@ -97,9 +97,10 @@ async fn workshop(config: &Config, net: &Net, dry: bool) -> std::io::Result<Work
         FfmpegChoice::Auto => find_ffmpeg(None, &path).await,
         FfmpegChoice::At(ffmpeg) => find_ffmpeg(Some(ffmpeg), &path).await,
     };
-    let space = match dry {
-        true => None,
-        false => Some(Workspace::open(&config.data_dir.join("work"), config.media.space)?),
+    let space = if dry {
+        None
+    } else {
+        Some(Workspace::open(&config.data_dir.join("work"), config.media.space)?)
     };
     Ok(Workshop::new(
         net.clone(),

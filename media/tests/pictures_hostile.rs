@@ -49,7 +49,7 @@ fn headers_that_contradict_the_picture_are_refused() {
     assert!(matches!(look(&lying), Err(PictureError::Unreadable(_))));
     let mut frames = animated_webp(2, 20, 20);
     let at = frames.windows(4).rposition(|w| w == b"VP8L").unwrap() + 9;
-    frames[at..at + 4].copy_from_slice(&(16_000u32 | 16_000 << 14).to_le_bytes());
+    frames[at..at + 4].copy_from_slice(&(0x3E80_u32 | 0x3E80 << 14).to_le_bytes());
     assert!(matches!(look(&frames), Err(PictureError::Unreadable(_))));
     let mut big_frame = gif(1, 10, 10);
     big_frame[6..10].copy_from_slice(&[5, 0, 5, 0]);

@@ -289,7 +289,7 @@ fn settings(reader: &Reader<'_>, section: &Section, timezone: Tz) -> Option<Sett
             hashtags: hashtags?,
             mode: mode?,
             overflow: overflow?,
-            template: template?,
+            template,
             captions: captions?,
             teaser: teaser?,
             slideshow: slideshow?,
@@ -379,11 +379,10 @@ fn word(text: &str) -> Result<String, Wrong> {
 }
 
 /// The template, tried out: what is wrong with it is told now, not when the first post comes.
-fn template(reader: &Reader<'_>, section: &Section) -> Option<Option<Arc<Template>>> {
-    let (text, path) = reader.text(section, "template")?;
-    if text.trim().is_empty() {
-        return Some(None);
-    }
+fn template(reader: &Reader<'_>, section: &Section) -> Option<Arc<Template>> {
+    let (text, path) = reader
+        .text(section, "template")
+        .filter(|(text, _)| !text.trim().is_empty())?;
     match Template::parse(&text) {
         // Without it a copy couldn't be found again after a request without an answer.
         Ok(template) if !template.shows_link() => {
@@ -394,7 +393,7 @@ fn template(reader: &Reader<'_>, section: &Section) -> Option<Option<Arc<Templat
             reader.wrong_value(&path, wrong);
             None
         }
-        Ok(template) => Some(Some(Arc::new(template))),
+        Ok(template) => Some(Arc::new(template)),
         Err(e) => {
             let help = "variables: title, body, summary, link, tags, account, platform, kind, duration, published, \
                         language; filters: fit, hashtags(max=5), truncate_graphemes(n), date(\"%d.%m.%Y\")";

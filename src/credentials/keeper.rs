@@ -131,9 +131,9 @@ impl TokenStore for Keeper {
             }
             (_, configured) => configured.map(|(pair, _)| pair),
         };
-        Ok(found.map(|pair| match self.dry {
-            true => TokenPair { refresh: None, ..pair },
-            false => pair,
+        Ok(found.map(|pair| TokenPair {
+            refresh: pair.refresh.filter(|_| !self.dry),
+            ..pair
         }))
     }
 
@@ -227,6 +227,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_renewed_pair_is_kept_for_its_owner_alone() {
+        use std::os::unix::fs::PermissionsExt;
         let dir = tempfile::tempdir().unwrap();
         let keeper = keeper(dir.path(), None);
         assert!(keeper.load().await.unwrap().is_none());
@@ -235,7 +236,6 @@ mod tests {
         let pair = keeper.load().await.unwrap().unwrap();
         assert_eq!(pair.access.expose_secret(), "a2");
         assert_eq!(pair.refresh.unwrap().expose_secret(), "r2");
-        use std::os::unix::fs::PermissionsExt;
         let mode = std::fs::metadata(&keeper.file).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
     }

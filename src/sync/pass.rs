@@ -323,6 +323,9 @@ impl<'a> Run<'a> {
                 self.report_resting(&candidate, Some(reason));
             } else {
                 self.advance_until_rest(&mut candidate).await?;
+                if candidate.delivery.due().is_none() {
+                    self.engine.workshop.forget(&candidate.delivery.key.digest());
+                }
                 match candidate.delivery.due() {
                     Some(_) if !candidate.done => candidates.push(candidate),
                     _ if candidate.shown => {}

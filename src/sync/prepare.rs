@@ -7,11 +7,10 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use tokio::io::AsyncSeekExt;
 use tokio_util::io::ReaderStream;
-use tombolo_media::picture::{Fit, Target as PictureTarget};
+use tombolo_media::picture::{Fit, Prepared, Target as PictureTarget};
 use tombolo_media::video::Encode;
 use tombolo_model::{
-    CaptionDraft, Draft, Form, Limits, MediaBody, MediaDraft, MediaError, MediaStream, ProgressSink, Rendition,
-    VideoDraft,
+    CaptionDraft, Draft, Form, Limits, MediaBody, MediaDraft, MediaError, MediaStream, ProgressSink, VideoDraft,
 };
 use tombolo_net::Get;
 use url::Url;
@@ -24,6 +23,8 @@ use crate::ledger::{Delivery, Part};
 use crate::transform::ladder::{ENCODE_MARGIN, MULTIPART_FRAME};
 use crate::transform::{FormPlan, MediaPlan, PartPlan, Rung, VideoPlan};
 
+/// What is made here.
+const MP4: &str = "video/mp4";
 /// Largest file of subtitles.
 const MOST_SUBTITLES: u64 = 4 << 20;
 
@@ -110,135 +111,162 @@ struct Maker<'a> {
 impl Maker<'_> {
     /// One medium; `None` where nothing is sent for it.
     async fn medium(&self, index: usize, plan: &MediaPlan, rung: &Rung) -> Result<Option<MediaDraft>, Unfinished> {
-        let limits = &self.limits.media;
         let alt = self.alt(plan).await;
         // Unique to what is in it: another file, or another alternative text, is another upload.
         let content = digest(&format!("{} {}", rung.describe(), alt.clone().unwrap_or_default()));
         let name = |ending: &str| format!("{}-{}-{}.{ending}", self.name, index + 1, &content[..8]);
-        let room = limits.video_bytes.saturating_sub(MULTIPART_FRAME);
-        let most = limits.video_bytes.saturating_sub(ENCODE_MARGIN);
-        let (media_type, file, sound, bytes): (String, String, bool, u64) = match rung {
-            Rung::AsItIs(r) => (
-                r.media_type.clone(),
-                name(extension(&r.media_type)),
-                r.has_audio == Some(true),
-                r.bytes.unwrap_or(0),
-            ),
-            Rung::Remux { video, audio } => {
-                let sound = audio.is_some() || video.has_audio == Some(true);
-                ("video/mp4".into(), name("mp4"), sound, video.bytes.unwrap_or(0))
-            }
-            // An encode may use all the room there is.
-            Rung::Transcode { .. } | Rung::Slideshow { .. } | Rung::Import(_) => {
-                ("video/mp4".into(), name("mp4"), false, room)
-            }
+        Ok(Some(match rung {
+            Rung::LinkOnly => return Ok(None),
             Rung::Picture(rendition) => {
-                let target = PictureTarget {
-                    types: limits.types.clone(),
-                    max_bytes: limits.image_bytes.saturating_sub(1),
-                    max_pixels: limits.image_pixels,
-                    fit: limits.image_fit.map(|fit| Fit {
-                        landscape: fit.landscape,
-                        portrait: fit.portrait,
-                        square: fit.square,
-                    }),
-                };
-                let made = self
-                    .engine
-                    .workshop
-                    .picture(&rendition.url, &target, self.meter.as_ref())
-                    .await?;
-                return Ok(Some(MediaDraft {
-                    file_name: name(made.extension),
-                    media_type: made.media_type.to_owned(),
-                    alt,
-                    thumbnail: None,
-                    focus: plan.focus,
-                    body: Arc::new(MemoryFile(made.bytes)),
-                }));
+                let made = self.picture(&rendition.url).await?;
+                still(plan, alt, name(made.extension), made.media_type, made.bytes)
             }
             Rung::Thumbnail(url) => {
+                let limits = &self.limits.media;
                 let picture = picture(&self.engine.net, url).await?;
                 if !limits.takes(&picture.media_type) || picture.bytes.len() as u64 >= limits.image_bytes {
                     let why = "the thumbnail is not a picture that the destination takes";
                     return Err(MediaError::Unusable(why.into()).into());
                 }
-                return Ok(Some(MediaDraft {
-                    file_name: name(extension(&picture.media_type)),
-                    media_type: picture.media_type,
-                    alt,
-                    thumbnail: None,
-                    focus: plan.focus,
-                    body: Arc::new(MemoryFile(picture.bytes)),
-                }));
+                let file = name(extension(&picture.media_type));
+                still(plan, alt, file, &picture.media_type, picture.bytes)
             }
-            Rung::LinkOnly => return Ok(None),
-        };
-        let of = |r: &Rendition| (r.url.clone(), r.bytes);
-        let recipe = match rung {
-            Rung::AsItIs(r) if limits.resumes => Some(Recipe::Fetch(r.url.clone(), r.bytes)),
-            Rung::AsItIs(_) => None,
-            Rung::Remux { video, audio } => Some(Recipe::Remux {
-                video: of(video),
-                audio: audio.as_deref().map(of),
-                most: if limits.resumes {
-                    video.bytes.unwrap_or(4 << 30).saturating_mul(2)
+            Rung::AsItIs(r) => {
+                let source = Source::new(r.has_audio == Some(true), r.bytes.unwrap_or(0));
+                let file = name(extension(&r.media_type));
+                // What is sent in pieces must be at hand.
+                let body = if self.limits.media.resumes {
+                    self.made(&file, Recipe::Fetch(r.url.clone(), r.bytes))
                 } else {
-                    most
-                },
-            }),
+                    self.remote(&r.url)
+                };
+                self.moving(plan, alt, file, &r.media_type, source, body).await
+            }
+            Rung::Import(r) => {
+                let (file, source) = (name("mp4"), Source::new(false, self.room()));
+                self.moving(plan, alt, file, MP4, source, self.remote(&r.url)).await
+            }
+            Rung::Remux { video, audio } => {
+                let sound = audio.is_some() || video.has_audio == Some(true);
+                let file = name("mp4");
+                let recipe = Recipe::Remux {
+                    video: (video.url.clone(), video.bytes),
+                    audio: audio.as_ref().map(|r| (r.url.clone(), r.bytes)),
+                    most: self.most(),
+                };
+                let body = self.made(&file, recipe);
+                let source = Source::new(sound, video.bytes.unwrap_or(0));
+                self.moving(plan, alt, file, MP4, source, body).await
+            }
             Rung::Transcode {
                 video,
                 audio,
                 seconds,
                 burn_in,
-            } => Some(Recipe::Transcode {
-                video: of(video),
-                audio: audio.as_deref().map(of),
-                burn_in: burn_in.as_ref().map(|caption| caption.url.clone()),
-                encode: Encode {
-                    max_bytes: most.min(8 << 30),
-                    max_pixels: limits.video_pixels,
-                    max_fps: limits.video_fps,
-                    seconds: seconds.map(f64::from),
-                    burn_in: None,
-                    separate_audio: None,
-                    silent_track: false,
-                },
+            } => {
+                let recipe = Recipe::Transcode {
+                    video: (video.url.clone(), video.bytes),
+                    audio: audio.as_ref().map(|r| (r.url.clone(), r.bytes)),
+                    burn_in: burn_in.as_ref().map(|caption| caption.url.clone()),
+                    encode: self.encode(*seconds),
+                };
+                self.encoded(plan, alt, name("mp4"), recipe).await
+            }
+            Rung::Slideshow { pictures, seconds } => {
+                let recipe = Recipe::Slideshow {
+                    pictures: pictures.iter().map(|r| r.url.clone()).collect(),
+                    seconds: *seconds,
+                    most: self.most(),
+                };
+                self.encoded(plan, alt, name("mp4"), recipe).await
+            }
+        }))
+    }
+
+    /// A video that is encoded: it may use all the room there is.
+    async fn encoded(&self, plan: &MediaPlan, alt: Option<String>, file: String, recipe: Recipe) -> MediaDraft {
+        let body = self.made(&file, recipe);
+        let source = Source::new(false, self.room());
+        self.moving(plan, alt, file, MP4, source, body).await
+    }
+
+    fn encode(&self, seconds: Option<u32>) -> Encode {
+        let limits = &self.limits.media;
+        Encode {
+            max_bytes: self.most(),
+            max_pixels: limits.video_pixels,
+            max_fps: limits.video_fps,
+            seconds: seconds.map(f64::from),
+            burn_in: None,
+            separate_audio: None,
+            silent_track: false,
+        }
+    }
+
+    /// A file must be smaller than this.
+    fn room(&self) -> u64 {
+        self.limits.media.video_bytes.saturating_sub(MULTIPART_FRAME)
+    }
+
+    /// What is made here has at most this many bytes.
+    fn most(&self) -> u64 {
+        self.limits.media.video_bytes.saturating_sub(ENCODE_MARGIN)
+    }
+
+    fn made(&self, file: &str, recipe: Recipe) -> Arc<dyn MediaBody> {
+        Arc::new(MadeFile {
+            workshop: self.engine.workshop.clone(),
+            name: file.to_owned(),
+            recipe,
+            meter: self.meter.clone(),
+            below: self.room(),
+        })
+    }
+
+    fn remote(&self, url: &Url) -> Arc<dyn MediaBody> {
+        Arc::new(RemoteFile {
+            net: self.engine.net.clone(),
+            url: url.clone(),
+            below: self.room(),
+        })
+    }
+
+    /// A picture within what the destination takes.
+    async fn picture(&self, url: &Url) -> Result<Prepared, Unfinished> {
+        let limits = &self.limits.media;
+        let target = PictureTarget {
+            types: limits.types.clone(),
+            max_bytes: limits.image_bytes.saturating_sub(1),
+            max_pixels: limits.image_pixels,
+            fit: limits.image_fit.map(|fit| Fit {
+                landscape: fit.landscape,
+                portrait: fit.portrait,
+                square: fit.square,
             }),
-            Rung::Slideshow { pictures, seconds } => Some(Recipe::Slideshow {
-                pictures: pictures.iter().map(|r| r.url.clone()).collect(),
-                seconds: *seconds,
-                most: most.min(4 << 30),
-            }),
-            Rung::Import(_) | Rung::Picture(_) | Rung::Thumbnail(_) | Rung::LinkOnly => None,
         };
-        let body: Arc<dyn MediaBody> = match (recipe, rung.rendition()) {
-            (Some(recipe), _) => Arc::new(MadeFile {
-                workshop: self.engine.workshop.clone(),
-                name: file.clone(),
-                recipe,
-                meter: self.meter.clone(),
-                below: room,
-            }),
-            (None, Some(rendition)) => Arc::new(RemoteFile {
-                net: self.engine.net.clone(),
-                url: rendition.url.clone(),
-                below: room,
-            }),
-            (None, None) => return Ok(None),
-        };
-        Ok(Some(MediaDraft {
-            file_name: file,
-            media_type,
+        self.engine.workshop.picture(url, &target, self.meter.as_ref()).await
+    }
+
+    /// A video or sound, with its thumbnail.
+    async fn moving(
+        &self,
+        plan: &MediaPlan,
+        alt: Option<String>,
+        file_name: String,
+        media_type: &str,
+        source: Source,
+        body: Arc<dyn MediaBody>,
+    ) -> MediaDraft {
+        // A silent video with a thumbnail is refused (contract mastodon §0a.1).
+        let wanted = source.sound || self.limits.video.is_some();
+        MediaDraft {
+            file_name,
+            media_type: media_type.to_owned(),
             alt,
-            // A silent video with a thumbnail is refused (contract mastodon §0a.1).
-            thumbnail: self
-                .thumbnail(plan, sound || self.limits.video.is_some(), bytes, room)
-                .await,
+            thumbnail: self.thumbnail(plan, wanted, source.bytes, self.room()).await,
             focus: plan.focus,
             body,
-        }))
+        }
     }
 
     /// The thumbnail of a video, where there is one and room for it.
@@ -305,6 +333,32 @@ impl Maker<'_> {
             captions,
             import,
         }
+    }
+}
+
+/// What is known of a file before it is there.
+struct Source {
+    /// Whether it certainly has sound.
+    sound: bool,
+    /// How many bytes it may have.
+    bytes: u64,
+}
+
+impl Source {
+    fn new(sound: bool, bytes: u64) -> Self {
+        Self { sound, bytes }
+    }
+}
+
+/// A still picture in memory, as an attachment.
+fn still(plan: &MediaPlan, alt: Option<String>, file_name: String, media_type: &str, bytes: Bytes) -> MediaDraft {
+    MediaDraft {
+        file_name,
+        media_type: media_type.to_owned(),
+        alt,
+        thumbnail: None,
+        focus: plan.focus,
+        body: Arc::new(MemoryFile(bytes)),
     }
 }
 

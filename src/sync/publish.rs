@@ -265,15 +265,6 @@ impl Order<'_> {
         let mut part = candidate.delivery.parts[place].clone();
         let medium = |index: usize| places.get(index).copied().unwrap_or(index);
         let more = place + 1 < self.parts.len();
-        let waiting =
-            |part: &Part, reason: &str, until: DateTime<Utc>, progress: Option<PublishProgress>| PartState::Waiting {
-                waiting: Waiting {
-                    reason: clipped(reason),
-                    not_before: until,
-                    times: 0,
-                },
-                progress: progress.unwrap_or_else(|| part.progress()),
-            };
         let advance = match outcome {
             PublishOutcome::Published(copy) => {
                 part.state = PartState::Published {
@@ -286,24 +277,14 @@ impl Order<'_> {
             PublishOutcome::Created { copy, until } => {
                 part.state = PartState::Settling {
                     copy,
-                    waiting: Waiting {
-                        reason: "the destination is still processing it".into(),
-                        not_before: until,
-                        times: 0,
-                    },
+                    waiting: not_before("the destination is still processing it", until),
                 };
                 Advance::Rest
             }
             // Once more sent and refused: perhaps because the first one took effect after all (contract mastodon §4.5).
             PublishOutcome::Rejected { reason } if part.posts > 1 => {
-                part.state = PartState::Unknown(Unresolved {
-                    reason: format!("the destination refused to make it once more: {}", clipped(&reason)),
-                    refused: Some(clipped(&reason)),
-                    since: now,
-                    absent_since: None,
-                    next_look: now,
-                    progress: part.progress(),
-                });
+                let what = format!("the destination refused to make it once more: {}", clipped(&reason));
+                part.state = unresolved(&part, what, Some(clipped(&reason)), now);
                 Advance::Again
             }
             PublishOutcome::Rejected { reason } => {
@@ -331,40 +312,34 @@ impl Order<'_> {
             }
             PublishOutcome::TryLater { reason } => return self.put_off(candidate, place, part, reason).await,
             PublishOutcome::Throttled { until, reason } => {
-                part.state = waiting(&part, &reason, until, None);
+                part.state = waiting(&part, &reason, until);
                 Advance::Blocked(until, reason)
             }
             PublishOutcome::InWork { until, progress } => {
                 let reason = "the destination is still processing the file";
-                part.state = waiting(&part, reason, until, Some(progress));
+                part.state = PartState::Waiting {
+                    waiting: not_before(reason, until),
+                    progress,
+                };
                 Advance::Rest
             }
             PublishOutcome::AuthLost { reason } => {
                 // The account's state, not this part's: what the server has of it is kept.
-                part.state = waiting(&part, "its account needs a new sign-in", now, None);
+                part.state = waiting(&part, "its account needs a new sign-in", now);
                 Advance::AuthLost(reason)
             }
             PublishOutcome::Unknown { reason } => {
-                part.state = PartState::Unknown(Unresolved {
-                    reason: format!("it may have been published: {}", clipped(&reason)),
-                    refused: None,
-                    since: now,
-                    absent_since: None,
-                    next_look: now,
-                    progress: part.progress(),
-                });
+                let what = format!("it may have been published: {}", clipped(&reason));
+                part.state = unresolved(&part, what, None, now);
                 Advance::Again
             }
             PublishOutcome::NotNoted(e) => {
                 // The noter keeps the error itself; without one nothing was sent either.
-                part.state = waiting(&part, &e.to_string(), now + TimeDelta::minutes(1), None);
+                part.state = waiting(&part, &e.to_string(), now + TimeDelta::minutes(1));
                 Advance::Rest
             }
         };
         note_part(engine, candidate, place, part).await?;
-        if candidate.delivery.due().is_none() {
-            engine.workshop.forget(&candidate.delivery.key.digest());
-        }
         Ok(advance)
     }
 
@@ -466,6 +441,34 @@ impl Order<'_> {
         note_part(engine, candidate, place, part).await?;
         Ok(Advance::Rest)
     }
+}
+
+fn not_before(reason: &str, until: DateTime<Utc>) -> Waiting {
+    Waiting {
+        reason: clipped(reason),
+        not_before: until,
+        times: 0,
+    }
+}
+
+/// Not now; what the server already has is kept.
+fn waiting(part: &Part, reason: &str, until: DateTime<Utc>) -> PartState {
+    PartState::Waiting {
+        waiting: not_before(reason, until),
+        progress: part.progress(),
+    }
+}
+
+/// A request left, and nobody knows what became of it.
+fn unresolved(part: &Part, reason: String, refused: Option<String>, now: DateTime<Utc>) -> PartState {
+    PartState::Unknown(Unresolved {
+        reason,
+        refused,
+        since: now,
+        absent_since: None,
+        next_look: now,
+        progress: part.progress(),
+    })
 }
 
 /// What a part continues.

@@ -19,6 +19,8 @@ use url::Url;
 
 /// Largest picture that is fetched.
 const MOST_PICTURE: u64 = 64 << 20;
+/// Largest file of subtitles that is fetched.
+const MOST_SUBTITLES: u64 = 4 << 20;
 /// Room that is set aside for a video of unknown size.
 const UNKNOWN_VIDEO: u64 = 2 << 30;
 /// A progress bar of an encode has so many steps.
@@ -151,7 +153,12 @@ impl Workshop {
             Recipe::Remux { video, audio, most } => {
                 let input = self.fetched(name, &video.0, video.1, meter).await?;
                 let sound = self.sound(name, audio.as_ref(), meter).await?;
-                let room = input.room().saturating_mul(2).saturating_add(1 << 20);
+                let apart = sound.as_ref().map_or(0, WorkFile::room);
+                let room = input
+                    .room()
+                    .saturating_add(apart)
+                    .saturating_mul(2)
+                    .saturating_add(1 << 20);
                 let output = self.file(name, room.min(*most))?;
                 let remux = Remux {
                     separate_audio: sound.as_ref().map(|file| file.path().to_owned()),
@@ -175,7 +182,10 @@ impl Workshop {
                 let input = self.fetched(name, &video.0, video.1, meter).await?;
                 let sound = self.sound(name, audio.as_ref(), meter).await?;
                 let subtitles = match burn_in {
-                    Some(url) => Some(self.fetched("captions.vtt", url, Some(4 << 20), meter).await?),
+                    Some(url) => Some(
+                        self.fetched_within("captions.vtt", url, None, MOST_SUBTITLES, meter)
+                            .await?,
+                    ),
                     None => None,
                 };
                 let encode = Encode {
@@ -271,7 +281,7 @@ impl Workshop {
         target: &Target,
         meter: &dyn ProgressSink,
     ) -> Result<Prepared, Unfinished> {
-        let file = self.fetched("picture", url, Some(MOST_PICTURE), meter).await?;
+        let file = self.fetched_within("picture", url, None, MOST_PICTURE, meter).await?;
         let bytes = picture::load(file.path(), &self.pictures.bounds)
             .await
             .map_err(unreadable)?;
@@ -292,6 +302,18 @@ impl Workshop {
         bytes: Option<u64>,
         meter: &dyn ProgressSink,
     ) -> Result<WorkFile, MediaError> {
+        self.fetched_within(name, url, bytes, u64::MAX, meter).await
+    }
+
+    /// The same, but never more than `most` bytes.
+    async fn fetched_within(
+        &self,
+        name: &str,
+        url: &Url,
+        bytes: Option<u64>,
+        most: u64,
+        meter: &dyn ProgressSink,
+    ) -> Result<WorkFile, MediaError> {
         let (status, download) = self.net.download(url, None).await.map_err(|e| match e {
             NetError::Refused(message) | NetError::TooLarge(message) => MediaError::Unusable(message),
             other => MediaError::Transient(other.to_string()),
@@ -310,10 +332,11 @@ impl Workshop {
                 "the file at the source is answered with a web page".into(),
             ));
         }
-        let room = download
-            .bytes
-            .or(bytes)
-            .unwrap_or_else(|| UNKNOWN_VIDEO.min(self.space.as_ref().map_or(0, Workspace::max) / 3));
+        let room = download.bytes.or(bytes).unwrap_or_else(|| {
+            UNKNOWN_VIDEO
+                .min(most)
+                .min(self.space.as_ref().map_or(0, Workspace::max) / 3)
+        });
         let file = self.file(name, room)?;
         meter.stage("downloading", download.bytes);
         let mut out = tokio::fs::File::create(file.path()).await.map_err(disk)?;

@@ -14,7 +14,7 @@ use super::words::{Words, words};
 /// How many letters and digits a copy's beginning is recognised by: the whole of any title, so that one episode of a series
 /// isn't taken for another that links to it.
 const OPENING: usize = 150;
-/// Most statuses that one post may become.
+/// Most statuses that a text may become; its media may need more.
 const MOST_PARTS: usize = 25;
 /// Longest language tag of a video (contract peertube §7.1).
 const LANGUAGE_TAG: usize = 10;
@@ -208,12 +208,13 @@ impl Planner<'_> {
                 .collect(),
             Mode::Link | Mode::Boost => Vec::new(),
         };
-        let groups = match self.limits.text.alone {
-            true => groups,
-            false => match self.with_something_to_show(groups) {
+        let groups = if self.limits.text.alone {
+            groups
+        } else {
+            match with_something_to_show(groups) {
                 Ok(groups) => groups,
                 Err(why) => return Plan::Skip(why),
-            },
+            }
         };
         let texts = match self.texts(groups.len()) {
             Ok(texts) => texts,
@@ -232,29 +233,6 @@ impl Planner<'_> {
             self.part(fitted, groups.next().unwrap_or_default(), form, None)
         });
         Plan::Parts(parts.collect())
-    }
-
-    /// For a destination that takes no text alone: the groups that have at least one file to show.
-    fn with_something_to_show(&self, groups: Vec<Vec<MediaPlan>>) -> Result<Vec<Vec<MediaPlan>>, String> {
-        let mut why: Vec<String> = Vec::new();
-        let mut kept = Vec::new();
-        for group in groups {
-            if group.iter().any(|media| media.rungs.len() > 1) {
-                // What shows nothing there would only be missing.
-                kept.push(group.into_iter().filter(|media| media.rungs.len() > 1).collect());
-            } else {
-                why.extend(group.into_iter().flat_map(|media| media.passed_over));
-            }
-        }
-        if !kept.is_empty() {
-            return Ok(kept);
-        }
-        let mut reason = "the destination takes no post without a picture or video".to_owned();
-        if !why.is_empty() {
-            why.dedup();
-            reason = format!("{reason}, and none of this one can go there: {}", why.join("; "));
-        }
-        Err(reason)
     }
 
     /// The media, in groups of what may stand together in one post.
@@ -312,15 +290,16 @@ impl Planner<'_> {
                 let rendered = template.render_thread(&self.vars(), rules, most)?;
                 rendered.into_iter().map(|rendered| rendered.status).collect()
             }
-            None if threaded => text::compose_thread(&status, rules, MOST_PARTS, at_least)?,
+            None if threaded => text::compose_thread(&status, rules, MOST_PARTS.max(at_least), at_least)?,
             None => vec![text::compose(&status, rules)?],
         };
-        let all = at_least.min(MOST_PARTS).max(texts.len());
+        let all = at_least.max(texts.len());
         for place in texts.len()..all {
             let counter = format!("({}/{all})", place + 1);
-            let title = match self.facts.threads {
-                true => counter,
-                false => format!("{} {counter}", self.short_name()).trim().to_owned(),
+            let title = if self.facts.threads {
+                counter
+            } else {
+                format!("{} {counter}", self.short_name()).trim().to_owned()
             };
             let further = StatusText {
                 title: Some(title),
@@ -492,4 +471,27 @@ impl Planner<'_> {
             text,
         }
     }
+}
+
+/// For a destination that takes no text alone: the groups that have at least one file to show.
+fn with_something_to_show(groups: Vec<Vec<MediaPlan>>) -> Result<Vec<Vec<MediaPlan>>, String> {
+    let mut why: Vec<String> = Vec::new();
+    let mut kept = Vec::new();
+    for group in groups {
+        if group.iter().any(|media| media.rungs.len() > 1) {
+            // What shows nothing there would only be missing.
+            kept.push(group.into_iter().filter(|media| media.rungs.len() > 1).collect());
+        } else {
+            why.extend(group.into_iter().flat_map(|media| media.passed_over));
+        }
+    }
+    if !kept.is_empty() {
+        return Ok(kept);
+    }
+    let mut reason = "the destination takes no post without a picture or video".to_owned();
+    if !why.is_empty() {
+        why.dedup();
+        reason = format!("{reason}, and none of this one can go there: {}", why.join("; "));
+    }
+    Err(reason)
 }

@@ -72,11 +72,8 @@ impl Destination for Mastodon {
             idempotency: Idempotency::Replays {
                 ttl: Duration::from_secs(50 * 60),
             },
-            single_use_media: true,
             settle: self.settle,
             threads: true,
-            boosts: true,
-            imports: false,
         }
     }
 

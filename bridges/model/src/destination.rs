@@ -37,7 +37,7 @@ pub trait Destination: Send + Sync {
     async fn find(&self, account: &str, marker: &Marker, window: Window) -> Result<Found, DestinationError>;
 
     /// Asks for the id, in this instance's API, of a post elsewhere; `None`: the instance definitely doesn't know it. Only
-    /// asked where [`Capabilities::boosts`] says so. Safe to repeat, though the instance may fetch the post for it.
+    /// asked of platforms that have boosts; configuration refuses the others. Safe to repeat, though the instance may fetch the post for it.
     async fn locate(&self, uri: &str) -> Result<Option<String>, DestinationError> {
         let _ = uri;
         Ok(None)
@@ -88,16 +88,10 @@ pub struct AccountIdentity {
 pub struct Capabilities {
     /// What a repeated key does.
     pub idempotency: Idempotency,
-    /// Whether an uploaded file can be attached only once.
-    pub single_use_media: bool,
     /// How long an unanswered request may still take effect.
     pub settle: Duration,
     /// Whether a copy can continue another one, as a thread.
     pub threads: bool,
-    /// Whether posts from elsewhere can be boosted.
-    pub boosts: bool,
-    /// Whether the instance can fetch a file by itself.
-    pub imports: bool,
 }
 
 /// What a server does with a repeated idempotency key.

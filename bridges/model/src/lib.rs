@@ -19,7 +19,8 @@ pub use cache::{Cache, MemoryCache};
 pub use clock::{Clock, SystemClock, TestClock};
 pub use destination::{
     AccountIdentity, Capabilities, Checkpoint, CheckpointError, Destination, DestinationError, Found, Idempotency,
-    Marker, NoProgress, ProgressSink, PublishOutcome, PublishProgress, Settling, Step, UploadedMedia, Window, file_name,
+    Marker, NoProgress, ProgressSink, PublishOutcome, PublishProgress, Settling, Step, UploadedMedia, Window,
+    file_name,
 };
 pub use draft::{
     CaptionDraft, Copy, Difference, Draft, Form, MediaBody, MediaDraft, MediaError, MediaStream, Thumbnail, VideoDraft,

@@ -21,7 +21,11 @@ pub struct TokenPair {
 
 impl fmt::Debug for TokenPair {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "TokenPair(until {:?}, renewable until {:?})", self.access_expires, self.refresh_expires)
+        write!(
+            f,
+            "TokenPair(until {:?}, renewable until {:?})",
+            self.access_expires, self.refresh_expires
+        )
     }
 }
 

@@ -67,11 +67,8 @@ impl Destination for PeerTubeDestination {
         Capabilities {
             // The same file can be uploaded twice without complaint (contract peertube §0.5).
             idempotency: Idempotency::None,
-            single_use_media: true,
             settle: self.settle,
             threads: false,
-            boosts: false,
-            imports: true,
         }
     }
 

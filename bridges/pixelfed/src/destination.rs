@@ -99,12 +99,9 @@ impl Destination for Pixelfed {
             idempotency: Idempotency::RefusesRepeats {
                 ttl: Duration::from_secs(3600),
             },
-            single_use_media: true,
             settle: self.settle,
             // An album's rest is another post: comments are in nobody's list.
             threads: false,
-            boosts: false,
-            imports: false,
         }
     }
 

@@ -36,9 +36,9 @@ pub(super) fn chain(ffmpeg: &Ffmpeg, facts: &Facts, form: Form, steady: bool, ca
             let range = if video.full_range { "full" } else { "limited" };
             filters.push(format!("scale={width}:{height}:flags=bicubic,format=yuv420p10le"));
             filters.push(format!(
-                "zscale=tin={transfer}:min=2020_ncl:pin=2020:rin={range}:t=linear:npl=203,format=gbrpf32le"
+                "zscale=tin={transfer}:min=2020_ncl:pin=2020:rin={range}:t=linear:npl=100,format=gbrpf32le"
             ));
-            filters.push("zscale=p=709,tonemap=tonemap=hable:desat=0,zscale=t=709:m=709:r=limited".to_owned());
+            filters.push("zscale=p=709,tonemap=tonemap=mobius:desat=0,zscale=t=709:m=709:r=limited".to_owned());
             notes.push("high dynamic range was tone-mapped".to_owned());
         }
         _ => {

@@ -138,7 +138,9 @@ pub fn segment(marker: u8, body: &[u8]) -> Vec<u8> {
 /// Puts segments behind a JPEG's first marker.
 pub fn with_segments(jpeg: &[u8], segments: &[Vec<u8>]) -> Vec<u8> {
     let mut out = jpeg[..2].to_vec();
-    segments.iter().for_each(|s| out.extend_from_slice(s));
+    for segment in segments {
+        out.extend_from_slice(segment);
+    }
     out.extend_from_slice(&jpeg[2..]);
     out
 }
@@ -176,7 +178,9 @@ pub fn exif(orientation: u16) -> Vec<u8> {
         value,
     });
     let mut writer = Writer::new();
-    fields.iter().for_each(|field| writer.push_field(field));
+    for field in &fields {
+        writer.push_field(field);
+    }
     let thumbnail = jpeg(&quarters(16, 16), 60);
     writer.set_jpeg(&thumbnail, In::THUMBNAIL);
     let mut out = Cursor::new(Vec::new());

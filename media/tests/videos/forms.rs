@@ -73,6 +73,22 @@ async fn high_dynamic_range_in_ten_bits_becomes_a_plain_picture() {
 }
 
 #[tokio::test]
+async fn light_parts_of_high_dynamic_range_stay_light() {
+    let Some(kit) = kit().await else { return };
+    let grey = "-f lavfi -i color=0xd0d0d0:s=320x240:r=10:d=1,format=yuv420p";
+    for curve in ["smpte2084", "arib-std-b67"] {
+        let to_light = "zscale=tin=709:min=709:pin=709:rin=limited:t=linear:npl=203,format=gbrpf32le,zscale=p=2020";
+        let to_curve = format!("zscale=t={curve}:m=2020_ncl:r=limited:npl=203,format=yuv420p10le");
+        let tags = format!("-color_primaries bt2020 -color_trc {curve} -colorspace bt2020nc");
+        let codec = "-c:v libx264 -preset ultrafast -qp 8";
+        let source = kit.make("hdr.mp4", &format!("{grey} -vf {to_light},{to_curve} {codec} {tags}"));
+        let (out, _) = kit.transcode(&source, &ample()).await.unwrap();
+        let light = kit::brightest(out.path());
+        assert!((170..=215).contains(&light), "{curve}: {light}");
+    }
+}
+
+#[tokio::test]
 async fn interlaced_and_stretched_pictures_become_progressive_and_square() {
     let Some(kit) = kit().await else { return };
     let args = "-f lavfi -i testsrc2=s=360x288:r=50:d=2,tinterlace=4,fieldorder=tff,setdar=16/9";

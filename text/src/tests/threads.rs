@@ -140,7 +140,11 @@ fn a_link_too_long_for_a_part_is_never_divided() {
 fn further_parts_can_be_asked_for_by_what_else_there_is_to_show() {
     let statuses = compose_thread(&post("By the sea."), &mastodon(500), 10, 3).unwrap();
     let texts: Vec<&str> = statuses.iter().map(|status| status.text.as_str()).collect();
-    assert!(texts[0].contains("By the sea.") && texts[0].ends_with("(1/3)"), "{}", texts[0]);
+    assert!(
+        texts[0].contains("By the sea.") && texts[0].ends_with("(1/3)"),
+        "{}",
+        texts[0]
+    );
     assert_eq!(texts[1..], ["(2/3)", "(3/3)"]);
     let long = "A sentence of some length. ".repeat(20);
     let statuses = compose_thread(&post(&long), &mastodon(300), 10, 5).unwrap();

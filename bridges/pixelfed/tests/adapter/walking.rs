@@ -100,7 +100,7 @@ async fn an_old_photo_that_comes_into_a_feeds_view_is_no_news() {
     assert_eq!(listed(&later), ids(&posts[2..11]), "posts[1] was there before");
     let later = seen(source.scan(&later.cursor).await.map(|poll| match poll {
         Poll::Unchanged => Poll::Seen(later.clone()),
-        seen => seen,
+        Poll::Seen(listing) => Poll::Seen(listing),
     }));
     assert!(!listed(&later).contains(&id(&posts[1].url)));
 }
