@@ -363,16 +363,16 @@ impl Order<'_> {
             note_part(self.engine, candidate, place, part).await?;
             return Ok(Advance::Rest);
         };
-        let why = clipped(&format!(
-            "{}, because {here} was not possible: {reason}",
-            next.describe()
-        ));
-        // The way down is told by its last step.
-        if tried > 0 {
-            let above = format!("{here}, because ");
-            part.rung_reasons.retain(|reason| !reason.starts_with(&above));
-        }
-        part.rung_reasons.push(why);
+        // Why it wasn't a better one before is kept behind the newest reason.
+        let above = format!("{here}, because ");
+        let earlier = part.rung_reasons.iter().position(|reason| reason.starts_with(&above));
+        let before = match earlier.map(|at| part.rung_reasons.remove(at)) {
+            Some(reason) => format!("; before that: {}", &reason[above.len()..]),
+            None => String::new(),
+        };
+        let next = next.describe();
+        let why = format!("{next}, because {here} was not possible: {reason}{before}");
+        part.rung_reasons.push(clipped(&why));
         part.rungs.resize(self.parts[place].media.len(), 0);
         part.rungs[index] = tried + 1;
         part.file_tries = 0;

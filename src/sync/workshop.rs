@@ -91,6 +91,11 @@ impl Workshop {
         }
     }
 
+    /// How large what is made may become: beside its source, and the sound apart, there must be room for it.
+    fn output(&self, most: u64) -> u64 {
+        most.min(self.space.as_ref().map_or(0, Workspace::max) / 3)
+    }
+
     /// A place for a working file.
     fn file(&self, name: &str, bytes: u64) -> Result<WorkFile, MediaError> {
         match &self.space {
@@ -159,7 +164,7 @@ impl Workshop {
                     .saturating_add(apart)
                     .saturating_mul(2)
                     .saturating_add(1 << 20);
-                let output = self.file(name, room.min(*most))?;
+                let output = self.file(name, room.min(self.output(*most)))?;
                 let remux = Remux {
                     separate_audio: sound.as_ref().map(|file| file.path().to_owned()),
                     silent_track: false,
@@ -193,10 +198,8 @@ impl Workshop {
                     burn_in: subtitles.as_ref().map(|file| file.path().to_owned()),
                     ..encode.clone()
                 };
-                // Beside its source there must be room for it.
-                let space = self.space.as_ref().map_or(0, Workspace::max);
                 let encode = Encode {
-                    max_bytes: encode.max_bytes.min(space / 3),
+                    max_bytes: self.output(encode.max_bytes),
                     ..encode
                 };
                 let output = self.file(name, encode.max_bytes)?;
@@ -218,8 +221,9 @@ impl Workshop {
                 for (place, url) in pictures.iter().enumerate() {
                     slides.push(self.slide(&format!("{place}-{name}"), url, meter).await?);
                 }
+                let most = self.output(*most);
                 let paths: Vec<PathBuf> = slides.iter().map(|file| file.path().to_owned()).collect();
-                let output = self.file(name, *most)?;
+                let output = self.file(name, most)?;
                 let shape = Slideshow {
                     seconds_each: f64::from(*seconds),
                     crossfade: 0.5_f64.min(f64::from(*seconds) / 4.0),
@@ -331,6 +335,12 @@ impl Workshop {
             return Err(MediaError::Unusable(
                 "the file at the source is answered with a web page".into(),
             ));
+        }
+        // A size that the source told may be out of date, but not by far.
+        let believable = bytes.map_or(most, |bytes| bytes.saturating_mul(2).saturating_add(1 << 20).min(most));
+        if download.bytes.is_some_and(|now| now > believable) {
+            let why = "the file at the source is larger than announced, or than anything of its kind";
+            return Err(MediaError::Unusable(why.into()));
         }
         let room = download.bytes.or(bytes).unwrap_or_else(|| {
             UNKNOWN_VIDEO

@@ -598,7 +598,7 @@ async fn a_file_that_is_not_what_it_should_be_is_never_sent_as_a_video() {
     beside.without_file(8, true, "web page");
     beside.without_file(9, true, "not possible");
     beside.without_file(10, true, "empty");
-    beside.without_file(11, true, "no announced size");
+    beside.without_file(11, true, "larger than announced");
     beside.without_file(12, true, "larger than announced");
     // A Mastodon answers the first bytes of a film with 500, which might pass; so it may be tried again.
     beside.each(13, |line, posted| {

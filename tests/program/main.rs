@@ -7,6 +7,7 @@ mod snac;
 
 mod bad_input;
 mod bad_input_at_destination;
+mod both_ways;
 mod command_line;
 mod first_line;
 mod first_line_to_snac;

@@ -179,7 +179,8 @@ fn a_description_of_256_kib_is_fitted_quickly() {
         assert!(fitted.length <= 500);
         let took = start.elapsed();
         println!("{:?}: {took:?}", body.chars().take(10).collect::<String>());
-        assert!(took < std::time::Duration::from_secs(10), "{took:?}");
+        // Quadratic work takes minutes: far from any machine's load.
+        assert!(took < std::time::Duration::from_secs(60), "{took:?}");
     }
 }
 

@@ -1,0 +1,441 @@
+//! Every platform as source and as destination, and every kind of post: what arrives at the server is what is asserted.
+
+use tombolo_mastodon::stand_in::{Mastodon, NewMedia as Attached, NewStatus, PostedKind};
+use tombolo_peertube::stand_in::{FileBody, PeerTube, Uploaded};
+use tombolo_pixelfed::stand_in::{InstanceLimits, NewMedia, NewPost, Pixelfed};
+
+use crate::rig::{Pass, Tombolo, media, peertube, sha256, video};
+
+/// Three islands; the same creator on each.
+struct Islands {
+    tube: PeerTube,
+    toots: Mastodon,
+    photos: Pixelfed,
+    accounts: String,
+}
+
+impl Islands {
+    async fn new() -> Self {
+        let tube = peertube().await;
+        let toots = Mastodon::start(tombolo_mastodon::stand_in::Options::default())
+            .await
+            .unwrap();
+        let photos = Pixelfed::start(tombolo_pixelfed::stand_in::Options::default())
+            .await
+            .unwrap();
+        let (token, other) = (toots.add_account("me"), toots.add_account("second"));
+        let photo_token = photos.add_account("me");
+        let base = |url: &url::Url| url.as_str().trim_end_matches('/').to_owned();
+        let accounts = format!(
+            r#"
+[accounts.tube]
+platform = "peertube"
+instance = "{tube}"
+handle = "alice_channel"
+username = "alice"
+password = "{password}"
+
+[accounts.toots]
+platform = "mastodon"
+instance = "{toots}"
+handle = "me"
+token = "{token}"
+settle = "1s"
+
+[accounts.second]
+platform = "mastodon"
+instance = "{toots}"
+handle = "second"
+token = "{other}"
+settle = "1s"
+
+[accounts.photos]
+platform = "pixelfed"
+instance = "{photos}"
+handle = "me"
+token = "{photo_token}"
+"#,
+            tube = tube.base().as_str().trim_end_matches('/'),
+            password = tube.password("alice"),
+            toots = base(toots.base()),
+            photos = base(photos.base()),
+        );
+        Self {
+            tube,
+            toots,
+            photos,
+            accounts,
+        }
+    }
+
+    /// With one route; `more` holds further settings of it.
+    fn route(&self, from: &str, to: &str, more: &str) -> Tombolo {
+        let route = format!("[routes.r]\nfrom = \"{from}\"\nto = [\"{to}\"]\nsince = \"beginning\"\n{more}\n");
+        Tombolo::configured(&format!("{}\n{route}", self.accounts))
+    }
+
+    fn toot(&self, status: NewStatus) -> String {
+        self.toots.publish("me", status).expect("it is published").uri
+    }
+
+    fn uploads(&self) -> Vec<Uploaded> {
+        self.tube.uploaded()
+    }
+}
+
+fn photo(shade: u8) -> Vec<u8> {
+    let picture = image::RgbImage::from_fn(320, 200, |x, _| image::Rgb([shade, u8::try_from(x / 2).unwrap(), 90]));
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    picture.write_to(&mut bytes, image::ImageFormat::Png).unwrap();
+    bytes.into_inner()
+}
+
+fn reason(pass: &Pass) -> &str {
+    pass.lines[0]["reason"].as_str().unwrap_or_default()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn photos_on_mastodon_become_an_album_on_pixelfed_and_the_rest_a_further_post() {
+    let islands = Islands::new().await;
+    let mut status = NewStatus::new("Five of the sea <3 #sea");
+    for n in 0..5 {
+        status = status.media(Attached::new(photo(n * 40)).alt(&format!("Wave {n}")));
+    }
+    // Mastodon itself takes four; a fork takes more.
+    islands.toot(status);
+    let pass = islands.route("toots", "photos", "").sync(&["--limit", "9"]).await;
+    assert_eq!(
+        (pass.code, pass.count("published")),
+        (0, 1),
+        "{}{}",
+        pass.stdout,
+        pass.stderr
+    );
+    let posts = islands.photos.statuses("me");
+    let sizes: Vec<usize> = posts.iter().map(|post| post.media.len()).collect();
+    assert_eq!(sizes, [4, 1]);
+    let alts: Vec<_> = posts
+        .iter()
+        .flat_map(|p| &p.media)
+        .filter_map(|m| m.description.as_deref())
+        .collect();
+    assert_eq!(alts, ["Wave 0", "Wave 1", "Wave 2", "Wave 3", "Wave 4"]);
+    let first = &posts[0].stored;
+    assert!(
+        first.starts_with("Five of the sea &lt;3") && first.contains("/@me/"),
+        "{first}"
+    );
+    // Nothing twice.
+    let again = islands.route("toots", "photos", "").sync(&[]).await;
+    assert_eq!(again.code, 0, "{}", again.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_pass_finds_nothing_new() {
+    let islands = Islands::new().await;
+    islands.toot(NewStatus::new("One").media(Attached::new(photo(1)).alt("One")));
+    let tombolo = islands.route("toots", "photos", "");
+    assert_eq!(tombolo.sync(&[]).await.count("published"), 1);
+    assert!(tombolo.sync(&[]).await.lines.is_empty());
+    assert_eq!(islands.photos.statuses("me").len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_video_on_mastodon_becomes_a_video_on_peertube_with_its_words_and_its_bytes() {
+    let islands = Islands::new().await;
+    let clip = media("clip-with-sound.mp4");
+    islands.toot(
+        NewStatus::new("A walk by the sea. It was *May*.\n\n#PeerTube #sea")
+            .language(Some("en"))
+            .media(Attached::new(clip.clone()).alt("Waves")),
+    );
+    let pass = islands.route("toots", "tube", "").sync(&["--wait", "30s"]).await;
+    assert_eq!(pass.count("published"), 1, "{}{}", pass.stdout, pass.stderr);
+    let uploads = islands.uploads();
+    let [video] = uploads.as_slice() else {
+        panic!("{uploads:?}")
+    };
+    assert_eq!(video.details.title, "A walk by the sea");
+    let description = video.details.description.as_deref().unwrap_or_default();
+    assert!(
+        description.contains("It was") && description.contains("/@me/"),
+        "{description}"
+    );
+    assert_eq!(video.details.tags, ["PeerTube", "sea"]);
+    assert_eq!(video.details.language.as_deref(), Some("en"));
+    assert_eq!(video.channel, "alice_channel");
+    assert_eq!(video.file.as_ref().map(FileBody::sha256), Some(sha256(&clip)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn text_alone_is_skipped_with_the_reason_where_it_cannot_go() {
+    let islands = Islands::new().await;
+    islands.toot(NewStatus::new("Only words."));
+    for (to, why) in [("photos", "picture or video"), ("tube", "takes videos only")] {
+        let pass = islands.route("toots", to, "").sync(&[]).await;
+        assert_eq!(pass.count("skipped"), 1, "{}{}", pass.stdout, pass.stderr);
+        assert!(reason(&pass).contains(why), "{}", reason(&pass));
+    }
+    let pass = islands.route("toots", "second", "").sync(&[]).await;
+    assert_eq!(pass.count("published"), 1, "{}{}", pass.stdout, pass.stderr);
+    assert!(
+        islands.toots.statuses("second")[0]
+            .text
+            .starts_with("Only words.\n\nhttp")
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_album_on_pixelfed_becomes_a_thread_on_mastodon_where_it_is_too_large_for_one_status() {
+    let islands = Islands::new().await;
+    islands.photos.set_limits(InstanceLimits {
+        max_media_attachments: 10,
+        ..InstanceLimits::default()
+    });
+    islands.photos.set_active("me", true);
+    let album = NewPost {
+        text: "Six waves".into(),
+        media: (0..6)
+            .map(|n| NewMedia::new(photo(n * 30), &format!("Wave {n}")))
+            .collect(),
+        ..NewPost::default()
+    };
+    islands.photos.post("me", album).unwrap();
+    let pass = islands
+        .route("photos", "toots", "overflow = \"thread\"")
+        .sync(&[])
+        .await;
+    assert_eq!(pass.count("published"), 1, "{}{}", pass.stdout, pass.stderr);
+    let statuses = islands.toots.statuses("me");
+    let sizes: Vec<usize> = statuses.iter().map(|status| status.media.len()).collect();
+    assert_eq!(sizes, [4, 2]);
+    assert_eq!(statuses[1].in_reply_to.as_ref(), Some(&statuses[0].id));
+    assert!(statuses[0].text.starts_with("Six waves") && statuses[0].text.ends_with("(1/2)"));
+    assert_eq!(statuses[1].media[1].description.as_deref(), Some("Wave 5"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_video_on_peertube_goes_to_pixelfed_as_a_video_where_that_takes_videos_else_as_its_picture() {
+    for takes_videos in [true, false] {
+        let islands = Islands::new().await;
+        if takes_videos {
+            islands.photos.set_limits(InstanceLimits::default().with_video());
+        }
+        islands.tube.publish(video(1));
+        let pass = islands.route("tube", "photos", "").sync(&[]).await;
+        assert_eq!(pass.count("published"), 1, "{}{}", pass.stdout, pass.stderr);
+        let posts = islands.photos.statuses("me");
+        let sent = &posts[0].media[0];
+        assert_eq!(sent.media_type.starts_with("video/"), takes_videos, "{sent:?}");
+        assert_eq!(sent.description.as_deref(), Some("Video: Video 001"));
+        assert!(posts[0].stored.contains("/w/"), "{}", posts[0].stored);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn photos_and_video_in_one_post_are_split_and_a_gif_stays_one() {
+    let islands = Islands::new().await;
+    islands.toot(
+        NewStatus::new("Mixed")
+            .media(Attached::new(photo(9)).alt("A photo"))
+            .media(Attached::new(media("clip-with-sound.mp4")).alt("A video"))
+            .media(Attached::new(media("animated.gif")).alt("A loop")),
+    );
+    let pass = islands.route("toots", "second", "").sync(&["--wait", "30s"]).await;
+    assert_eq!(pass.count("published"), 1, "{}{}", pass.stdout, pass.stderr);
+    let kinds: Vec<Vec<PostedKind>> = islands
+        .toots
+        .statuses("second")
+        .iter()
+        .map(|status| status.media.iter().map(|m| m.kind).collect())
+        .collect();
+    assert_eq!(
+        kinds,
+        [vec![PostedKind::Image, PostedKind::Gifv], vec![PostedKind::Video]]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thread_stays_a_thread_and_answers_to_others_stay_behind() {
+    let islands = Islands::new().await;
+    let first = islands
+        .toots
+        .publish("me", NewStatus::new("First of two").warning("food"))
+        .unwrap();
+    islands.toot(NewStatus::new("Second of two").reply_to(&first.id));
+    let theirs = islands
+        .toots
+        .publish("second", NewStatus::new("Somebody else's"))
+        .unwrap();
+    islands.toot(NewStatus::new("An answer").reply_to(&theirs.id));
+    let other = islands.toots.add_account("third");
+    let third = islands.accounts.replace("handle = \"second\"", "handle = \"third\"");
+    let start = third.find("[accounts.second]").unwrap();
+    let token = third[start..].lines().find(|line| line.starts_with("token")).unwrap();
+    let accounts = third.replace(token, &format!("token = \"{other}\""));
+    let tombolo = Tombolo::configured(&format!(
+        "{accounts}\n[routes.r]\nfrom = \"toots\"\nto = [\"second\"]\nsince = \"beginning\"\n"
+    ));
+    let pass = tombolo.sync(&[]).await;
+    assert_eq!(
+        (pass.count("published"), pass.count("skipped")),
+        (2, 1),
+        "{}{}",
+        pass.stdout,
+        pass.stderr
+    );
+    let copies = islands.toots.statuses("third");
+    assert_eq!(copies[0].spoiler_text, "food");
+    assert!(copies[1].text.starts_with("Second of two"));
+    assert_eq!(copies[1].in_reply_to.as_ref(), Some(&copies[0].id));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_boost_is_a_boost_where_the_original_is_known() {
+    let islands = Islands::new().await;
+    islands.toot(NewStatus::new("Worth a boost"));
+    let pass = islands.route("toots", "second", "mode = \"boost\"").sync(&[]).await;
+    assert_eq!(pass.count("published"), 1, "{}{}", pass.stdout, pass.stderr);
+    let boosted = islands.toots.statuses("second");
+    assert!(boosted[0].boost_of.is_some(), "{boosted:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ring_of_routes_carries_every_post_once() {
+    let islands = Islands::new().await;
+    islands.photos.set_limits(InstanceLimits::default().with_video());
+    let routes = "\
+        [routes.a]\nfrom = \"tube\"\nto = [\"toots\", \"photos\"]\nsince = \"beginning\"\n\
+        [routes.b]\nfrom = \"toots\"\nto = [\"photos\", \"tube\"]\nsince = \"beginning\"\n\
+        [routes.c]\nfrom = \"photos\"\nto = [\"tube\", \"toots\"]\nsince = \"beginning\"\n";
+    let config = format!("{}\n{routes}", islands.accounts);
+    let tombolo = Tombolo::configured(&config);
+    islands.tube.publish(video(1));
+    for _ in 0..3 {
+        let pass = tombolo.sync(&["--wait", "30s"]).await;
+        assert!(matches!(pass.code, 0 | 3), "{}{}", pass.stdout, pass.stderr);
+    }
+    let counts = || {
+        (
+            islands.uploads().len(),
+            islands.toots.statuses("me").len(),
+            islands.photos.statuses("me").len(),
+        )
+    };
+    assert_eq!(counts(), (0, 1, 1));
+    // Nor when the ledger is lost and everything is asked for from the beginning.
+    std::fs::remove_dir_all(tombolo.data_dir()).unwrap();
+    islands.tube.publish(video(2));
+    let lost = Tombolo::configured(&config.replace(
+        "from = \"tube\"\nto = [\"toots\", \"photos\"]\nsince = \"beginning\"",
+        "from = \"tube\"\nto = [\"toots\", \"photos\"]",
+    ));
+    for _ in 0..2 {
+        lost.sync(&["--wait", "30s"]).await;
+    }
+    assert_eq!(counts(), (0, 1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rules_leave_out_hold_and_release() {
+    let islands = Islands::new().await;
+    islands.toot(NewStatus::new("Mute photo").media(Attached::new(photo(3))));
+    let tombolo = islands.route("toots", "photos", "require_alt = \"hold\"");
+    let pass = tombolo.sync(&[]).await;
+    assert_eq!(pass.count("held"), 1, "{}{}", pass.stdout, pass.stderr);
+    assert!(reason(&pass).contains("no alternative text"), "{}", reason(&pass));
+    assert!(islands.photos.statuses("me").is_empty());
+
+    let islands = Islands::new().await;
+    islands.toot(NewStatus::new("A photo").media(Attached::new(photo(3)).alt("x")));
+    let config = |more: &str| {
+        format!(
+            "{}\n[routes.r]\nfrom = \"toots\"\nto = [\"photos\"]\nsince = \"beginning\"\n{more}\n",
+            islands.accounts
+        )
+    };
+    let tombolo = Tombolo::configured(&config("kinds = [\"video\"]"));
+    assert_eq!(tombolo.sync(&[]).await.count("skipped"), 1);
+    // Looser rules release it only when it is asked for.
+    tombolo.configure(&config(""));
+    assert!(tombolo.sync(&[]).await.lines.is_empty());
+    assert_eq!(tombolo.sync(&["--since", "beginning"]).await.count("published"), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn photos_become_a_slideshow_on_peertube_only_where_the_route_says_so() {
+    let islands = Islands::new().await;
+    islands.toot(
+        NewStatus::new("Two photos")
+            .media(Attached::new(photo(1)).alt("a"))
+            .media(Attached::new(photo(99)).alt("b")),
+    );
+    let pass = islands.route("toots", "tube", "").sync(&[]).await;
+    assert_eq!(pass.count("skipped"), 1, "{}{}", pass.stdout, pass.stderr);
+    if std::process::Command::new("ffmpeg").arg("-version").output().is_err() {
+        println!("SKIPPED: there is no ffmpeg to make a slideshow with");
+        return;
+    }
+    let pass = islands
+        .route("toots", "tube", "slideshow = \"2s\"")
+        .sync(&["--wait", "30s"])
+        .await;
+    assert_eq!(pass.count("published"), 1, "{}{}", pass.stdout, pass.stderr);
+    assert_eq!(islands.uploads()[0].details.title, "Two photos");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_video_that_is_too_large_is_encoded_and_without_ffmpeg_its_picture_goes_and_it_is_said_why() {
+    for ffmpeg in ["auto", "off"] {
+        if ffmpeg == "auto" && std::process::Command::new("ffmpeg").arg("-version").output().is_err() {
+            println!("SKIPPED: there is no ffmpeg to encode with");
+            continue;
+        }
+        let islands = Islands::new().await;
+        let limits = tombolo_mastodon::stand_in::InstanceLimits {
+            video_size_limit: 400_000,
+            ..tombolo_mastodon::stand_in::InstanceLimits::default()
+        };
+        islands.toots.set_limits(limits);
+        let long = crate::rig::playable(640, 360, 2_000_000);
+        islands
+            .tube
+            .publish(tombolo_peertube::stand_in::NewVideo::titled("Large").web([long]));
+        let tombolo = islands.route("tube", "toots", "");
+        let config = std::fs::read_to_string(tombolo.dir.path().join("config.toml")).unwrap();
+        std::fs::write(
+            tombolo.dir.path().join("config.toml"),
+            format!("{config}\n[media]\nffmpeg = \"{ffmpeg}\"\n"),
+        )
+        .unwrap();
+        let pass = tombolo.sync(&["--wait", "30s"]).await;
+        assert_eq!(pass.count("published"), 1, "{}{}", pass.stdout, pass.stderr);
+        let sent = &islands.toots.statuses("me")[0].media[0];
+        if ffmpeg == "auto" {
+            assert!(
+                sent.media_type == "video/mp4" && sent.size <= 400_000 - 65_536,
+                "{sent:?}"
+            );
+        } else {
+            assert!(sent.media_type.starts_with("image/"), "{sent:?}");
+            assert!(reason(&pass).contains("ffmpeg"), "{}", reason(&pass));
+        }
+        let work = tombolo.data_dir().join("work");
+        let left = walk(&work);
+        assert!(left.is_empty(), "working files are left: {left:?}");
+    }
+}
+
+/// Files below a folder, but for locks.
+fn walk(dir: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            found.extend(walk(&path));
+        } else if !path.ends_with("lock") && !path.to_string_lossy().contains("lock") {
+            found.push(path);
+        }
+    }
+    found
+}
