@@ -7,7 +7,7 @@ PREFIX ?= $(HOME)/.local
 
 help:
 	@echo "make demo     show tombolo at work on a make-believe Fediverse on this machine"
-	@echo "make test     run all tests (installs snac2 where it may: as root, on Debian 12)"
+	@echo "make test     run all tests (installs snac2, ffmpeg, exiftool and heif-enc where it may: as root, on Debian 12)"
 	@echo "make lint     formatting and clippy, warnings are errors"
 	@echo "make bench    stream a 1 GiB video through, beside curl"
 	@echo "make install  install the tombolo command into PREFIX ($(PREFIX))"
@@ -17,6 +17,7 @@ demo: setup
 	./target/release/tombolo demo
 
 test: setup
+	@sh .ci/install-tools.sh || echo "some tools are not installed: the tests that need them are SKIPPED (in CI they must run)"
 	@sh .ci/install-snac.sh || echo "snac is not installed: the tests against it are SKIPPED (in CI they must run)"
 	$(CARGO) test --workspace --locked --features demo
 

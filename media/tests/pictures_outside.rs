@@ -30,7 +30,7 @@ fn made_by_heif_enc(dir: &Path, kind: Kind) -> Option<Vec<u8>> {
         .output()
         .unwrap();
     if !done.status.success() {
-        eprintln!("skipped: heif-enc cannot write {kind}");
+        eprintln!("SKIPPED: heif-enc cannot write {kind}");
         return None;
     }
     Some(std::fs::read(out).unwrap())

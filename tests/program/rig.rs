@@ -229,6 +229,19 @@ pub async fn until(what: &str, mut so: impl FnMut() -> bool) {
     }
 }
 
+/// Whether this machine has an ffmpeg; said once for each test that needs one. In CI it must be there.
+pub fn ffmpeg() -> bool {
+    let found = Command::new("ffmpeg").arg("-version").output().is_ok();
+    if !found {
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "ffmpeg is not installed, and in CI it must be"
+        );
+        eprintln!("SKIPPED: there is no ffmpeg");
+    }
+    found
+}
+
 pub fn sha256(bytes: &[u8]) -> String {
     use sha2::{Digest, Sha256};
     Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect()

@@ -53,13 +53,17 @@ pub fn run_in(data: &[u8], target: &Target, workshop: &Workshop) -> Result<Prepa
     runtime.block_on(prepare(Bytes::copy_from_slice(data), target, workshop))
 }
 
-/// A program of the machine, or a word that the test is skipped.
+/// A program of the machine, or a word that the test is skipped. In CI it must be there.
 pub fn program(name: &str) -> Option<PathBuf> {
     let found = std::env::split_paths(&std::env::var_os("PATH")?)
         .map(|d| d.join(name))
         .find(|f| f.is_file());
     if found.is_none() {
-        eprintln!("skipped: {name} is not on PATH");
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "{name} is not installed, and in CI it must be"
+        );
+        eprintln!("SKIPPED: {name} is not on PATH");
     }
     found
 }
