@@ -1,7 +1,8 @@
-//! The sample creator's work: four short clips, made for this project.
+//! The sample creator's work, made for this project: four short clips, and an album of stills.
 
 use bytes::Bytes;
 use tombolo_peertube::stand_in::{NewVideo, VideoFile};
+use tombolo_pixelfed::stand_in::{NewMedia, NewPost};
 
 /// A clip with what its creator wrote about it.
 #[derive(Clone, Copy, Debug)]
@@ -45,6 +46,28 @@ pub fn clips() -> [Clip; 4] {
             still: include_bytes!("../clips/lights.jpg"),
         },
     ]
+}
+
+/// An album of three photos.
+pub fn album() -> NewPost {
+    NewPost {
+        text: "Three looks at one beach #beach #SlowTravel".into(),
+        media: vec![
+            NewMedia::new(
+                include_bytes!("../clips/sea.jpg").as_slice(),
+                "Waves that meet behind an island",
+            ),
+            NewMedia::new(
+                include_bytes!("../clips/sand.jpg").as_slice(),
+                "A grain of sand, very near",
+            ),
+            NewMedia::new(
+                include_bytes!("../clips/dunes.jpg").as_slice(),
+                "Dunes, the sun low behind them",
+            ),
+        ],
+        ..NewPost::default()
+    }
 }
 
 impl Clip {

@@ -11,7 +11,7 @@ use clap::Args;
 use tokio::process::{Child, Command};
 use tombolo_model::SystemClock;
 use tombolo_sandbox::mastodon::Posted;
-use tombolo_sandbox::{CREATOR, Islands, Options, clips};
+use tombolo_sandbox::{CREATOR, Islands, Options, album, clips};
 
 use super::{Global, exit, output};
 
@@ -19,10 +19,24 @@ use super::{Global, exit, output};
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How slow the make-believe upload is, so that there is something to see.
 const UPLOAD_TIME: Duration = Duration::from_millis(600);
+const ROUTES: &str = r#"[routes.videos]
+from = "channel"
+to = ["toots", "photos"]
+schedule = "*/5 * * * * *"
+jitter = "0s"
+since = "beginning"
+
+[routes.albums]
+from = "photos"
+to = ["toots"]
+schedule = "*/5 * * * * *"
+jitter = "0s"
+since = "beginning"
+"#;
 
 /// Show tombolo at work on a make-believe Fediverse on this machine.
 ///
-/// Starts a PeerTube and a Mastodon that are stand-ins, lets a sample creator publish, and runs the real `tombolo sync` and
+/// Starts a PeerTube, a Mastodon and a Pixelfed that are stand-ins, lets a sample creator publish, and runs the real `tombolo sync` and
 /// `tombolo run` against them. Nothing leaves this machine and nothing of it stays.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -63,28 +77,32 @@ async fn show(arguments: &Arguments) -> Result<(), String> {
     for (clip, hours) in [(first, 3), (second, 2), (third, 1)] {
         islands.tube.publish(clip.as_video().at(now - TimeDelta::hours(hours)));
     }
-    let text = islands.configuration(&work.0.join("data"), "*/5 * * * * *", "beginning");
+    islands
+        .photos
+        .post(CREATOR, album())
+        .ok_or("the sample album was refused")?;
+    let text = islands.configuration(&work.0.join("data"), ROUTES);
     write_private(&config, &text).map_err(|e| format!("{} could not be written: {e}", config.display()))?;
 
     say(&format!(
-        "Two islands have come up on this machine:\n  a PeerTube  {}   where {CREATOR} has published three videos\n  a Mastodon  {}   where {CREATOR} has an account, still empty\n\nBetween them lies one route, in {}:\n",
+        "Three islands have come up on this machine, and {CREATOR} is on each:\n  a PeerTube  {}   with three videos\n  a Pixelfed  {}   with one album\n  a Mastodon  {}   still empty\n\nBetween them lie two routes, in {}:\n",
         islands.tube.base(),
+        islands.photos.base(),
         page(&islands),
         config.display()
     ));
-    for line in text
-        .lines()
-        .skip_while(|l| !l.starts_with("[routes"))
-        .take_while(|l| !l.is_empty())
-    {
+    for line in ROUTES.lines() {
         say(&format!("  {line}"));
     }
     heading(
         "tombolo sync",
-        "every video becomes a status, with the video itself in it",
+        "every video and the album become statuses; the videos go to Pixelfed too",
     );
     expect(&tombolo(&config, &["sync"]).await?, "sync")?;
-    heading("tombolo sync", "once more: each post goes out once");
+    heading(
+        "tombolo sync",
+        "once more: each post goes out once, and no copy is copied",
+    );
     expect(&tombolo(&config, &["sync"]).await?, "sync")?;
 
     heading(
@@ -104,7 +122,7 @@ async fn show(arguments: &Arguments) -> Result<(), String> {
     stop(&mut daemon).await?;
 
     say(&format!(
-        "\nAll four are there now, watch them at {}\n\nWith accounts of your own:\n  1. tombolo example > ~/.config/tombolo/config.toml   and put your names and a token into it\n  2. tombolo sync --dry-run --since beginning   shows how your posts would look\n  3. tombolo run   posts what you publish from then on\n",
+        "\nAll five are there now, watch them at {}\n\nWith accounts of your own:\n  1. tombolo example > ~/.config/tombolo/config.toml   and put your names and a token into it\n  2. tombolo sync --dry-run --since beginning   shows how your posts would look\n  3. tombolo run   posts what you publish from then on\n",
         page(&islands)
     ));
     if !arguments.no_wait && std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {

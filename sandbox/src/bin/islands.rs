@@ -12,6 +12,13 @@ use tombolo_model::SystemClock;
 use tombolo_sandbox::peertube::{FileBody, NewVideo, VideoFile};
 use tombolo_sandbox::{Islands, Options, clips};
 
+const ROUTE: &str = r#"[routes.videos]
+from = "channel"
+to = ["toots"]
+schedule = "@daily"
+since = "beginning"
+"#;
+
 #[tokio::main]
 async fn main() -> std::io::Result<()> {
     let bytes: u64 = std::env::args().nth(1).and_then(|n| n.parse().ok()).unwrap_or(1 << 20);
@@ -42,7 +49,7 @@ async fn main() -> std::io::Result<()> {
     let addresses = serde_json::json!({
         "file": islands.tube.files(&video.uuid)[0].url,
         "sink": sink.base.join("sink").map_err(std::io::Error::other)?,
-        "configuration": islands.configuration(data_dir.as_ref(), "@daily", "beginning"),
+        "configuration": islands.configuration(data_dir.as_ref(), ROUTE),
     });
     println!("{addresses}");
     // Ends with whoever started it.
