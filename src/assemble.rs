@@ -61,18 +61,21 @@ pub(crate) async fn engine(
         cache: &cache,
         dry,
     };
-    for route in routes {
+    let all_routes = self::routes(config);
+    for route in &all_routes {
+        let chosen = routes.iter().any(|r| r.name == route.name);
         if let Some(account) = config.accounts.get(&route.from)
-            && !sources.contains_key(&route.from)
+            && (chosen || !sources.contains_key(&route.from))
         {
-            sources.insert(route.from.clone(), desk.source(account).await);
+            // Of an account that isn't read now only single public posts are asked for.
+            sources.insert(route.from.clone(), desk.source(account, chosen).await);
         }
-        for leg in &route.to {
-            if let Some(account) = config.accounts.get(&leg.to)
-                && !destinations.contains_key(&leg.to)
-            {
-                destinations.insert(leg.to.clone(), desk.receiver(account).await);
-            }
+    }
+    for leg in routes.iter().flat_map(|route| &route.to) {
+        if let Some(account) = config.accounts.get(&leg.to)
+            && !destinations.contains_key(&leg.to)
+        {
+            destinations.insert(leg.to.clone(), desk.receiver(account).await);
         }
     }
     Ok(Engine {
@@ -82,6 +85,7 @@ pub(crate) async fn engine(
         workshop: workshop(config, &net, dry).await?,
         net,
         cache,
+        routes: all_routes,
         sources,
         destinations,
         memory: Mutex::new(Memory::default()),
@@ -132,6 +136,7 @@ pub(crate) fn routes(config: &Config) -> Vec<Route> {
             from: route.from.clone(),
             author: format!("{}@{host}", from.handle.name),
             platform: platform(from.platform),
+            origin: Origin::of(&from.instance),
             to: route.destinations.iter().map(leg).collect(),
         })
     });
@@ -163,8 +168,8 @@ struct Desk<'a> {
 }
 
 impl Desk<'_> {
-    /// The adapter that reads an account.
-    async fn source(&self, account: &Account) -> Arc<dyn Source> {
+    /// The adapter that reads an account, with its token or without.
+    async fn source(&self, account: &Account, with_token: bool) -> Arc<dyn Source> {
         let handle = Handle {
             name: account.handle.name.clone(),
             host: account.handle.host.clone(),
@@ -172,13 +177,15 @@ impl Desk<'_> {
         let (net, instance, cache) = (self.net.clone(), account.instance.clone(), self.cache.clone());
         // Without its token an account can still be read, if less completely.
         let token = match &account.token {
-            Some(source) if account.platform != config::Platform::Peertube => match credentials::token(source).await {
-                Ok(token) => Some(token),
-                Err(why) => {
-                    tracing::warn!(account = account.name, %why, "read without its token");
-                    None
+            Some(source) if with_token && account.platform != config::Platform::Peertube => {
+                match credentials::token(source).await {
+                    Ok(token) => Some(token),
+                    Err(why) => {
+                        tracing::warn!(account = account.name, %why, "read without its token");
+                        None
+                    }
                 }
-            },
+            }
             _ => None,
         };
         match account.platform {

@@ -44,7 +44,7 @@ pub(crate) mod exit {
 
 const LONG_ABOUT: &str = "\
 tombolo carries a creator's public posts between PeerTube, Mastodon and Pixelfed: every post once, in the best form that \
-each destination takes. This version carries videos from PeerTube to Mastodon and other servers with its API.
+each destination takes, or you can see why not. Mastodon means every server with its API (GoToSocial, snac, Pleroma, …).
 
 To begin:
   1. Write ~/.config/tombolo/config.toml: an account to read, an account to publish to, a route between them
@@ -138,8 +138,8 @@ pub fn main() -> ExitCode {
 
 async fn dispatch(cli: Cli) -> u8 {
     match cli.command {
-        Command::Sync(arguments) => sync::run(&cli.global, &arguments).await,
-        Command::Run => run::run(&cli.global).await,
+        Command::Sync(arguments) => Box::pin(sync::run(&cli.global, &arguments)).await,
+        Command::Run => Box::pin(run::run(&cli.global)).await,
         Command::Retry(arguments) => retry::run(&cli.global, &arguments).await,
         Command::Status(arguments) => status::run(&cli.global, &arguments).await,
         Command::Example { all } => {
@@ -251,21 +251,28 @@ pub(crate) fn net(config: &Config) -> Result<Net, u8> {
     })
 }
 
-/// Ends when the program is told to stop; also tells the engine, so that it ends at the next safe place.
-pub(crate) async fn told_to_stop(stopping: Arc<AtomicBool>) {
-    use tokio::signal::unix::{SignalKind, signal};
-    let wait = async |kind| match signal(kind) {
-        Ok(mut signals) => {
-            signals.recv().await;
-        }
-        Err(error) => {
-            tracing::warn!(%error, "signals can't be heard");
-            std::future::pending::<()>().await;
-        }
-    };
-    tokio::select! {
-        () = wait(SignalKind::interrupt()) => {}
-        () = wait(SignalKind::terminate()) => {}
+/// The signals by which the program is told to stop. Heard from when this is made, so that none ends it halfway.
+pub(crate) struct StopSignals(Vec<tokio::signal::unix::Signal>);
+
+impl StopSignals {
+    pub(crate) fn listen() -> Self {
+        use tokio::signal::unix::{SignalKind, signal};
+        let kinds = [SignalKind::interrupt(), SignalKind::terminate()];
+        let heard = kinds.into_iter().filter_map(|kind| {
+            signal(kind)
+                .inspect_err(|error| tracing::warn!(%error, "signals can't be heard"))
+                .ok()
+        });
+        Self(heard.collect())
     }
-    stopping.store(true, Ordering::Relaxed);
+
+    /// Ends when the program is told to stop; also tells the engine, so that it ends at the next safe place.
+    pub(crate) async fn told(mut self, stopping: Arc<AtomicBool>) {
+        let any = self.0.iter_mut().map(|signals| Box::pin(signals.recv()));
+        if any.len() == 0 {
+            return std::future::pending().await;
+        }
+        futures_util::future::select_all(any).await;
+        stopping.store(true, Ordering::Relaxed);
+    }
 }

@@ -91,7 +91,12 @@ impl Console {
         let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         if self.form.json {
             if let Some(summary) = summary {
-                print(&format!("{}\n", json!({ "summary": summary.counts })));
+                let sources = summary.readers.iter().map(|(account, reader)| {
+                    json!({ "account": account, "reader": reader.name, "why": reader.why,
+                            "completeness": reader.completeness.to_string() })
+                });
+                let last = json!({ "summary": summary.counts, "sources": sources.collect::<Vec<_>>(), "troubles": summary.troubles });
+                print(&format!("{last}\n"));
             }
             return;
         }

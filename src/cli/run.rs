@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::sync::open_ledger;
-use super::{Global, chosen_routes, exit, ledger_refused, load, net, no_workshop, start_logging, told_to_stop};
+use super::{Global, StopSignals, chosen_routes, exit, ledger_refused, load, net, no_workshop, start_logging};
 use crate::assemble;
 use crate::cache::FileCache;
 use crate::daemon::{self, Timetable};
@@ -15,12 +15,13 @@ const GRACE: std::time::Duration = std::time::Duration::from_secs(5);
 
 pub(crate) async fn run(global: &Global) -> u8 {
     start_logging(global, tracing::Level::INFO);
-    match serve(global).await {
+    match Box::pin(serve(global)).await {
         Ok(code) | Err(code) => code,
     }
 }
 
 async fn serve(global: &Global) -> Result<u8, u8> {
+    let signals = StopSignals::listen();
     let config = load(global, false)?;
     let routes = chosen_routes(&config, &[])?;
     let ledger = open_ledger(&config, "tombolo run", false).await?;
@@ -49,7 +50,7 @@ async fn serve(global: &Global) -> Result<u8, u8> {
     tokio::pin!(work);
     let result = tokio::select! {
         result = &mut work => result,
-        () = told_to_stop(stopping) => {
+        () = signals.told(stopping) => {
             daemon::tell_systemd(&[sd_notify::NotifyState::Stopping]);
             tracing::info!("stopping");
             // What doesn't come to a safe place in time is dropped where it is; its intention is in the ledger.

@@ -7,7 +7,7 @@ use clap::Args;
 use tombolo_model::Cache;
 
 use super::output::{Console, Form};
-use super::{Global, chosen_routes, exit, ledger_refused, load, net, no_workshop, start_logging, told_to_stop};
+use super::{Global, StopSignals, chosen_routes, exit, ledger_refused, load, net, no_workshop, start_logging};
 use crate::assemble;
 use crate::cache::{DryCache, FileCache};
 use crate::config::{self, Config};
@@ -46,7 +46,7 @@ pub(crate) struct Arguments {
 pub(crate) async fn run(global: &Global, arguments: &Arguments) -> u8 {
     let form = Form::of(arguments.json, arguments.dry_run);
     start_logging(global, form.default_log_level());
-    match pass(global, arguments, form).await {
+    match Box::pin(pass(global, arguments, form)).await {
         Ok(code) | Err(code) => code,
     }
 }
@@ -71,12 +71,12 @@ async fn pass(global: &Global, arguments: &Arguments, form: Form) -> Result<u8, 
         .await
         .map_err(|e| no_workshop(&config, &e))?;
     let console = Console::new(form, global.quiet);
-    let stopping = engine.stopping.clone();
+    let (stopping, signals) = (engine.stopping.clone(), StopSignals::listen());
     let run = engine.run(&routes, &options, &console);
     tokio::pin!(run);
     let result = tokio::select! {
         result = &mut run => result,
-        () = told_to_stop(stopping) => {
+        () = signals.told(stopping) => {
             console.tell("stopping at the next safe place; what was begun is noted and goes on in the next pass");
             match tokio::time::timeout(GRACE, &mut run).await {
                 Ok(result) => result,

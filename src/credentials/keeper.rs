@@ -4,6 +4,7 @@
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -23,7 +24,13 @@ pub(crate) struct Keeper {
     token: Option<TokenSource>,
     /// In a dry run nothing is signed in to, renewed or written.
     dry: bool,
+    /// What was configured when it was last loaded.
+    seen: Mutex<Option<Print>>,
 }
+
+/// Tells one configured pair from another; absent where none is configured.
+#[derive(Clone)]
+struct Print(Option<String>);
 
 /// What the file says.
 #[derive(Serialize, Deserialize)]
@@ -66,6 +73,7 @@ impl Keeper {
             password: account.password.clone(),
             token: account.token.clone(),
             dry,
+            seen: Mutex::default(),
         }
     }
 
@@ -92,6 +100,18 @@ impl Keeper {
         Ok(Some((pair, print)))
     }
 
+    /// What tells the configured pair from others; a command that was run for it once isn't run again.
+    async fn print_of_configured(&self) -> Result<Option<String>, String> {
+        if let Some(Print(known)) = self.seen().clone() {
+            return Ok(known);
+        }
+        Ok(self.configured().await?.map(|(_, print)| print))
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Option<Print>> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn kept(&self) -> Result<Option<Kept>, String> {
         let text = match std::fs::read_to_string(&self.file) {
             Ok(text) => text,
@@ -116,6 +136,8 @@ fn pair(access: String, refresh: Option<String>) -> TokenPair {
 impl TokenStore for Keeper {
     async fn load(&self) -> Result<Option<TokenPair>, String> {
         let configured = self.configured().await?;
+        // A renewal that was begun must be kept, even where the command fails by then.
+        *self.seen() = Some(Print(configured.as_ref().map(|(_, print)| print.clone())));
         let found = match (self.kept()?, configured) {
             (Some(kept), configured)
                 if configured
@@ -146,7 +168,7 @@ impl TokenStore for Keeper {
             refresh_token: pair.refresh.as_ref().map(|token| token.expose_secret().to_owned()),
             access_expires: pair.access_expires,
             refresh_expires: pair.refresh_expires,
-            configured: self.configured().await?.map(|(_, print)| print),
+            configured: self.print_of_configured().await?,
         };
         let text = serde_json::to_vec(&kept).map_err(|e| e.to_string())?;
         let file = self.file.clone();
@@ -159,9 +181,12 @@ impl TokenStore for Keeper {
     }
 
     async fn password(&self) -> Result<Option<(String, SecretString)>, String> {
-        let (Some(username), Some(source), false) = (&self.username, &self.password, self.dry) else {
+        let (Some(username), Some(source)) = (&self.username, &self.password) else {
             return Ok(None);
         };
+        if self.dry {
+            return Err("a dry run doesn't sign in, and there is no sign-in yet: run tombolo sync once".into());
+        }
         let text = secret_text(source, "password_command").await?;
         let password = clean_password(text.expose_secret())?;
         Ok(Some((username.clone(), password)))
@@ -172,6 +197,9 @@ impl TokenStore for Keeper {
 fn write(file: &Path, bytes: &[u8]) -> io::Result<()> {
     let dir = file.parent().unwrap_or(Path::new("."));
     make_private_dir(dir)?;
+    if let Some(parent) = dir.parent() {
+        std::fs::File::open(parent)?.sync_all()?;
+    }
     let temporary = file.with_extension("new");
     let mut out = private_file(&temporary)?;
     out.write_all(bytes)?;
@@ -222,6 +250,7 @@ mod tests {
             password: Some(TokenSource::Value(SecretString::from("pass word"))),
             token: token.map(|token| TokenSource::Value(SecretString::from(token))),
             dry: false,
+            seen: Mutex::default(),
         }
     }
 
@@ -259,7 +288,7 @@ mod tests {
             ..keeper(dir.path(), Some(r#"{"access_token":"a1","refresh_token":"r1"}"#))
         };
         assert!(dry.load().await.unwrap().unwrap().refresh.is_none());
-        assert!(dry.password().await.unwrap().is_none());
+        assert!(dry.password().await.unwrap_err().contains("run tombolo sync once"));
         assert!(dry.save(&pair("a2".into(), None)).await.is_err());
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use tombolo_model::{Copy, DeliveryKey, IdempotencyKey, Marker, PublishProgress, Sighting, SourceId, Step};
+use tombolo_model::{Copy, DeliveryKey, IdempotencyKey, Limits, Marker, PublishProgress, Sighting, SourceId, Step};
 
 /// A destination's first look at a source.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,10 +13,13 @@ pub struct Contact {
     pub at: DateTime<Utc>,
     /// By which reader.
     pub reader: String,
+    /// Where that reader showed the newest posts only: what is older than this was there too, though nobody saw it.
+    #[serde(default)]
+    pub horizon: Option<DateTime<Utc>>,
 }
 
 /// One post on its way to one destination.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Delivery {
     /// What and where to.
     pub key: DeliveryKey,
@@ -39,6 +42,18 @@ pub struct Delivery {
     /// What becomes one status each; then the delivery's state is the sum of theirs.
     #[serde(default)]
     pub parts: Vec<Part>,
+    /// What it was planned by when the first of several parts was begun: the others are planned by the same.
+    #[serde(default)]
+    pub basis: Option<Basis>,
+}
+
+/// What a plan of several parts was made from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Basis {
+    /// The destination's limits then.
+    pub limits: Limits,
+    /// Tells whether the post is still the same, and split the same way.
+    pub digest: String,
 }
 
 /// Where a delivery stands before it has parts.
@@ -100,6 +115,9 @@ pub struct Part {
     /// Which rung of each of its media is tried, counted from the best.
     #[serde(default)]
     pub rungs: Vec<usize>,
+    /// Which rungs there were to choose from: the numbers mean these.
+    #[serde(default)]
+    pub ladder: String,
     /// Why they aren't better ones.
     #[serde(default)]
     pub rung_reasons: Vec<String>,
@@ -109,6 +127,9 @@ pub struct Part {
     /// What it boosts, by its id at the destination, once that was found.
     #[serde(default)]
     pub boost: Option<String>,
+    /// How often the original to boost was looked for and not found.
+    #[serde(default)]
+    pub boost_looks: u32,
     /// How its copy is known.
     pub marker: Marker,
     /// When the first request left that may have made a copy.
@@ -145,6 +166,9 @@ pub enum PartState {
     Settling {
         /// The copy.
         copy: Copy,
+        /// Further copies, found besides.
+        #[serde(default)]
+        more: Vec<Copy>,
         /// At what the destination works, and when it is asked again.
         #[serde(flatten)]
         waiting: Waiting,
@@ -163,6 +187,9 @@ pub enum PartState {
     Failed {
         /// Why.
         reason: String,
+        /// What there is of it at the destination all the same.
+        #[serde(default)]
+        copy: Option<Copy>,
     },
 }
 
@@ -227,6 +254,29 @@ impl fmt::Display for StateName {
 }
 
 impl Part {
+    /// Free to be tried from the beginning. What exists of it at the destination is asked about again instead.
+    pub fn set_free(&mut self, now: DateTime<Utc>) {
+        let waiting = Waiting {
+            reason: "it was set free to be tried again".into(),
+            not_before: now,
+            times: 0,
+        };
+        self.state = match self.copy().cloned() {
+            Some(copy) => PartState::Settling {
+                copy,
+                more: Vec::new(),
+                waiting,
+            },
+            None => PartState::Waiting {
+                waiting,
+                progress: PublishProgress::default(),
+            },
+        };
+        self.rungs.clear();
+        self.rung_reasons.clear();
+        self.file_tries = 0;
+    }
+
     /// Its state's name.
     pub fn state_name(&self) -> StateName {
         match &self.state {
@@ -267,6 +317,7 @@ impl Part {
     pub fn copy(&self) -> Option<&Copy> {
         match &self.state {
             PartState::Published { copy, .. } | PartState::Settling { copy, .. } => Some(copy),
+            PartState::Failed { copy, .. } => copy.as_ref(),
             _ => None,
         }
     }
@@ -293,6 +344,7 @@ impl Delivery {
             backfill,
             stage: Stage::Seen,
             parts: Vec::new(),
+            basis: None,
         }
     }
 
@@ -343,7 +395,7 @@ impl Delivery {
                     PartState::Waiting { waiting, .. } | PartState::Settling { waiting, .. } => waiting.reason.clone(),
                     PartState::Publishing(_) => "interrupted while publishing".into(),
                     PartState::Unknown(unresolved) => unresolved.reason.clone(),
-                    PartState::Failed { reason } => reason.clone(),
+                    PartState::Failed { reason, .. } => reason.clone(),
                     PartState::Published { .. } => return None,
                 };
                 Some(match self.parts.len() {
@@ -357,8 +409,10 @@ impl Delivery {
     /// The copies that exist of it, part by part.
     pub fn copies(&self) -> impl Iterator<Item = &Copy> {
         self.parts.iter().flat_map(|part| match &part.state {
-            PartState::Published { copy, more, .. } => std::iter::once(copy).chain(more).collect::<Vec<_>>(),
-            PartState::Settling { copy, .. } => vec![copy],
+            PartState::Published { copy, more, .. } | PartState::Settling { copy, more, .. } => {
+                std::iter::once(copy).chain(more).collect::<Vec<_>>()
+            }
+            PartState::Failed { copy: Some(copy), .. } => vec![copy],
             _ => Vec::new(),
         })
     }

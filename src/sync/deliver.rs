@@ -1,16 +1,42 @@
 //! One step of one delivery: the post is read again, selected, planned, and the first part that isn't done is published.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use tombolo_model::{Destination, DestinationError, Fetched, Post, Readiness, Settling, SourceError};
+use tombolo_model::{Destination, DestinationError, Fetched, Limits, Post, Readiness, Settling, Source, SourceError};
 
+use super::echo::Echo;
 use super::listing::pause;
 use super::pass::{Advance, Candidate, Run};
-use super::{Engine, SyncError, clipped, echo, inspect, preview, publish, reconcile};
-use crate::ledger::{Changes, Delivery, Part, PartState, Skip, Stage, Waiting};
-use crate::transform::{Plan, Verdict, plan};
+use super::{Engine, Leg, Route, SyncError, clipped, echo, inspect, preview, publish, reconcile};
+use crate::ledger::{Basis, Changes, Delivery, Part, PartState, Skip, Stage, Waiting};
+use crate::transform::{PartPlan, Plan, Verdict, plan};
 
 /// How often a post that needs its creator is looked at again by itself.
 const HELD_PAUSE: TimeDelta = TimeDelta::minutes(30);
+/// Most posts that one post may become: a record holds no more.
+const MOST_PARTS: usize = 40;
+
+/// A step's way to go on, or its end.
+type Step<T> = Result<Result<T, Advance>, SyncError>;
+
+/// Who carries what a route leaves out.
+enum Other {
+    /// Another leg of this run.
+    Here(usize, usize),
+    /// A route that isn't part of this run.
+    Elsewhere,
+    /// Nobody.
+    Nobody,
+}
+
+/// Goes on with what a step has brought, or ends this one as that one ended.
+macro_rules! brought {
+    ($step:expr) => {
+        match $step {
+            Ok(value) => value,
+            Err(advance) => return Ok(advance),
+        }
+    };
+}
 
 impl Run<'_> {
     /// Takes the next step with a candidate.
@@ -26,73 +52,32 @@ impl Run<'_> {
             Err(why) => return Ok(Advance::AuthLost(why.clone())),
         };
         let own = self.sources.get(&route.from) == Some(&candidate.delivery.source);
-        if candidate.delivery.is_unresolved() {
-            return match reconcile::reconcile(engine, destination, candidate).await? {
-                Advance::Again if !own => Ok(Advance::RestForThisRun),
-                advance => Ok(advance),
-            };
-        }
-        if let Some(place) = candidate.delivery.parts.iter().position(is_settling) {
-            return settled(engine, destination, candidate, place).await;
-        }
-        if !own {
-            return Ok(Advance::RestForThisRun);
-        }
+        brought!(self.recovered(destination, candidate, own).await?);
         let begun = candidate.delivery.parts.iter().any(|part| part.copy().is_some());
-        if !begun && let Some(reason) = self.copies_on_their_way(&route.from)? {
+        if !begun && let Some(reason) = self.copies_on_their_way(&route.from) {
             return later(engine, candidate, reason).await;
         }
-        let post = match source.fetch(&candidate.delivery.key.post).await {
-            Ok(Fetched::Post(post)) => post,
-            Ok(Fetched::NotPublic(why)) => return skip(engine, candidate, why, Lasting::UntilListed).await,
-            Ok(Fetched::Gone) => {
-                return skip(
-                    engine,
-                    candidate,
-                    "it was deleted at the source".into(),
-                    Lasting::UntilListed,
-                )
-                .await;
-            }
-            Err(e) => return source_failed(engine, candidate, &e).await,
-        };
-        candidate.delivery.title = name_of(&post);
-        candidate.delivery.link = Some(clipped(post.link.as_str()));
-        candidate.delivery.published = post.published;
-        if !begun && let Some(why) = echo::copied(engine, self.routes, &candidate.delivery, &post).await? {
-            return skip(engine, candidate, why, Lasting::Always).await;
-        }
-        match &post.readiness {
-            Readiness::Ready => {}
-            Readiness::InWork(what) | Readiness::Paused(what) => return later(engine, candidate, what.clone()).await,
-            // The creator may repair it at the source.
-            Readiness::Failed(what) => {
-                let reason = format!("{what}; it is carried once that is repaired");
-                return later(engine, candidate, reason).await;
-            }
-        }
-        let rules = &leg.settings.rules;
-        let notes = match rules.verdict(&post, engine.clock.now()) {
-            Verdict::Carry(notes) => notes,
-            Verdict::NotPublic(why) => return skip(engine, candidate, why, Lasting::UntilListed).await,
-            // What has begun is completed.
-            _ if begun => Vec::new(),
-            Verdict::Skip(why) => return skip(engine, candidate, why, Lasting::ByRules(rules.fingerprint())).await,
-            Verdict::Wait(until, why) => {
-                wait(engine, candidate, &why, until, 0).await?;
-                return Ok(Advance::Rest);
-            }
-            Verdict::Hold(why) => return hold(engine, candidate, why).await,
-        };
+        let post = brought!(read_again(engine, source.as_ref(), candidate, begun).await?);
+        let notes = brought!(self.selected(candidate, &post, begun).await?);
         let limits = match destination.limits().await {
             Ok(limits) => limits,
             Err(e) => return Ok(destination_failed(engine, e)),
         };
+        // The parts of one plan are planned by the same limits, whatever those are meanwhile.
+        let limits = match &candidate.delivery.basis {
+            Some(basis) if begun => basis.limits.clone(),
+            _ => limits,
+        };
         let facts = inspect::inspect(engine, destination, route, &candidate.delivery, &post, &limits).await;
         let parts = match plan(&post, &facts, &limits, &leg.settings) {
-            Plan::Skip(why) => return skip(engine, candidate, why, Lasting::Always).await,
+            Plan::Skip(why) => return skip(engine, candidate, why, self.by_rules(candidate)).await,
+            Plan::Parts(parts) if parts.len() > MOST_PARTS => {
+                let why = format!("{} posts would come of it, and {MOST_PARTS} are the most", parts.len());
+                return skip(engine, candidate, why, self.by_rules(candidate)).await;
+            }
             Plan::Parts(parts) => parts,
         };
+        let notes = based(&mut candidate.delivery, &parts, &limits, notes, begun);
         if self.options.dry_run {
             let line = preview::shown(self.line(candidate), &parts, &limits, &notes);
             return Ok(Advance::Shown(Box::new(line)));
@@ -116,21 +101,164 @@ impl Run<'_> {
         order.publish(candidate).await
     }
 
-    /// Why posts of an account wait: what it receives may be among them, and isn't known yet (invariant 4).
-    fn copies_on_their_way(&self, account: &str) -> Result<Option<String>, SyncError> {
+    /// What may exist already comes first: looked for where it isn't known, asked about where it is still in work.
+    async fn recovered(&self, destination: &dyn Destination, candidate: &mut Candidate, own: bool) -> Step<()> {
         let engine = self.engine;
-        for id in self.own_destinations(account) {
-            for delivery in engine.ledger.open_deliveries_to(&id)? {
-                if delivery.is_unresolved() {
-                    let what = delivery.title.unwrap_or_else(|| delivery.key.post.to_string());
-                    return Ok(Some(format!(
-                        "its account may just have received a copy of {what:?}, which has to be found first"
-                    )));
+        let settling = candidate.delivery.parts.iter().position(is_settling);
+        let unresolved = candidate.delivery.is_unresolved();
+        // A dry run asks a destination for nothing but its limits.
+        if self.options.dry_run && (unresolved || settling.is_some()) {
+            return Ok(Err(Advance::RestForThisRun));
+        }
+        if unresolved {
+            return Ok(Err(
+                match reconcile::reconcile(engine, destination, candidate).await? {
+                    Advance::Again if !own => Advance::RestForThisRun,
+                    advance => advance,
+                },
+            ));
+        }
+        if let Some(place) = settling {
+            return Ok(Err(settled(engine, destination, candidate, place).await?));
+        }
+        Ok(if own { Ok(()) } else { Err(Advance::RestForThisRun) })
+    }
+
+    /// select: what the route's rules say of it, and the rules of other routes to the same destination.
+    async fn selected(&self, candidate: &mut Candidate, post: &Post, begun: bool) -> Step<Vec<String>> {
+        let engine = self.engine;
+        let rules = &self.routes[candidate.route].to[candidate.leg].settings.rules;
+        let verdict = rules.verdict(post, engine.clock.now());
+        if matches!(verdict, Verdict::Skip(_) | Verdict::NotPublic(_)) {
+            match self.other_leg(candidate, post) {
+                Other::Here(route, leg) => {
+                    (candidate.route, candidate.leg) = (route, leg);
+                    return Ok(Err(Advance::Again));
                 }
+                Other::Elsewhere => return Ok(Err(Advance::Elsewhere)),
+                Other::Nobody => {}
             }
         }
-        Ok(None)
+        Ok(Err(match verdict {
+            Verdict::Carry(notes) => return Ok(Ok(notes)),
+            Verdict::NotPublic(why) => skip(engine, candidate, why, Lasting::UntilListed).await?,
+            // What has begun is completed.
+            _ if begun => return Ok(Ok(Vec::new())),
+            Verdict::Skip(why) => skip(engine, candidate, why, self.by_rules(candidate)).await?,
+            Verdict::Wait(until, why) => {
+                wait(engine, candidate, &why, until, 0).await?;
+                Advance::Rest
+            }
+            Verdict::Hold(why) => hold(engine, candidate, why).await?,
+        }))
     }
+
+    /// Which other route to the same destination carries the post.
+    fn other_leg(&self, candidate: &Candidate, post: &Post) -> Other {
+        let now = self.engine.clock.now();
+        let here = &self.routes[candidate.route];
+        let to = &here.to[candidate.leg].to;
+        let carries = |leg: &Leg| {
+            let verdict = leg.settings.rules.verdict(post, now);
+            leg.to == *to && !matches!(verdict, Verdict::Skip(_) | Verdict::NotPublic(_))
+        };
+        let routes = self
+            .routes
+            .iter()
+            .enumerate()
+            .filter(|(_, route)| route.from == here.from);
+        for (place, route) in routes {
+            if let Some(leg) = route.to.iter().position(carries) {
+                return Other::Here(place, leg);
+            }
+        }
+        let from_here = |route: &&Route| route.from == here.from;
+        let legs = self.engine.routes.iter().filter(from_here).flat_map(|route| &route.to);
+        if legs.into_iter().any(carries) {
+            Other::Elsewhere
+        } else {
+            Other::Nobody
+        }
+    }
+
+    /// Left out until the rules are others.
+    fn by_rules(&self, candidate: &Candidate) -> Lasting {
+        let route = &self.routes[candidate.route];
+        Lasting::ByRules(self.engine.fingerprint(&route.from, &route.to[candidate.leg].to))
+    }
+
+    /// Why posts of an account wait: what it receives may be among them, and isn't known yet (invariant 4).
+    fn copies_on_their_way(&self, account: &str) -> Option<String> {
+        let title = self.own_destinations(account).iter().find_map(|id| {
+            let unresolved = self.unresolved.get(id)?;
+            unresolved.values().next()
+        })?;
+        Some(format!(
+            "its account may just have received a copy of {title:?}, which has to be found first"
+        ))
+    }
+}
+
+/// Reads the post as it is now: what isn't public, is a copy itself, or isn't finished goes no further.
+async fn read_again(engine: &Engine, source: &dyn Source, candidate: &mut Candidate, begun: bool) -> Step<Post> {
+    let gone = || "it was deleted at the source".to_owned();
+    let post = match source.fetch(&candidate.delivery.key.post).await {
+        Ok(Fetched::Post(post)) => post,
+        Ok(Fetched::NotPublic(why)) => return Ok(Err(skip(engine, candidate, why, Lasting::UntilListed).await?)),
+        Ok(Fetched::Gone) => return Ok(Err(skip(engine, candidate, gone(), Lasting::UntilListed).await?)),
+        Err(e) => return Ok(Err(source_failed(engine, candidate, &e).await?)),
+    };
+    candidate.delivery.title = name_of(&post);
+    candidate.delivery.link = Some(clipped(post.link.as_str()));
+    candidate.delivery.published = post.published;
+    if !begun {
+        match echo::copied(engine, &candidate.delivery, &post).await? {
+            Echo::Copy(why) => return Ok(Err(skip(engine, candidate, why, Lasting::Always).await?)),
+            Echo::CannotTell(why) => return Ok(Err(put_off(engine, candidate, &why).await?)),
+            Echo::Original => {}
+        }
+    }
+    Ok(match &post.readiness {
+        Readiness::Ready => Ok(*post),
+        Readiness::InWork(what) | Readiness::Paused(what) => Err(later(engine, candidate, what.clone()).await?),
+        // The creator may repair it at the source.
+        Readiness::Failed(what) => {
+            let reason = format!("{what}; it is carried once that is repaired");
+            Err(later(engine, candidate, reason).await?)
+        }
+    })
+}
+
+/// Keeps what a plan of several parts was made from, and notes where that is another now.
+fn based(
+    delivery: &mut Delivery,
+    parts: &[PartPlan],
+    limits: &Limits,
+    mut notes: Vec<String>,
+    begun: bool,
+) -> Vec<String> {
+    let digest = publish::digest(&format!("{:?}", parts.iter().map(shape).collect::<Vec<_>>()));
+    match &delivery.basis {
+        Some(basis) if begun && basis.digest != digest => notes.push(
+            "the post or the route's settings changed while its parts were on their way: they may overlap or leave \
+             something out"
+                .into(),
+        ),
+        None if parts.len() > 1 => {
+            delivery.basis = Some(Basis {
+                limits: limits.clone(),
+                digest,
+            });
+        }
+        Some(_) if !begun => {
+            delivery.basis = (parts.len() > 1).then(|| Basis {
+                limits: limits.clone(),
+                digest,
+            });
+        }
+        _ => {}
+    }
+    notes
 }
 
 /// Asks how far the destination is with a copy.
@@ -142,12 +270,13 @@ async fn settled(
 ) -> Result<Advance, SyncError> {
     let now = engine.clock.now();
     let part = &mut candidate.delivery.parts[place];
-    let PartState::Settling { copy, waiting } = &part.state else {
+    let PartState::Settling { copy, more, waiting } = &part.state else {
         return Ok(Advance::Rest);
     };
-    let (copy, times) = (copy.clone(), waiting.times);
+    let (copy, more, times) = (copy.clone(), more.clone(), waiting.times);
     let again = |until: DateTime<Utc>, reason: String, times: u32| PartState::Settling {
         copy: copy.clone(),
+        more: more.clone(),
         waiting: Waiting {
             reason: clipped(&reason),
             not_before: until,
@@ -158,7 +287,7 @@ async fn settled(
         Ok(Settling::Done(copy)) => {
             let done = PartState::Published {
                 copy,
-                more: Vec::new(),
+                more: more.clone(),
                 at: now,
             };
             (done, Advance::Again)
@@ -167,6 +296,7 @@ async fn settled(
         Ok(Settling::Failed { reason }) => (
             PartState::Failed {
                 reason: clipped(&reason),
+                copy: Some(copy.clone()),
             },
             Advance::Rest,
         ),
@@ -184,6 +314,14 @@ async fn settled(
         Advance::Again if !more => Advance::Rest,
         advance => advance,
     })
+}
+
+/// What makes two plans of a post one and the same: which words and which media each part has.
+fn shape(part: &PartPlan) -> (&str, Vec<Option<&str>>) {
+    (
+        &part.text.text,
+        part.media.iter().map(|media| media.alt.as_deref()).collect(),
+    )
 }
 
 fn is_settling(part: &Part) -> bool {
@@ -239,9 +377,11 @@ pub(super) async fn skip(
             if part.copy().is_none() {
                 part.state = PartState::Failed {
                     reason: clipped(&reason),
+                    copy: None,
                 };
             }
         }
+        candidate.delivery.stage = Stage::InParts;
         note(engine, &candidate.delivery).await?;
         return Ok(Advance::Rest);
     }
@@ -285,6 +425,14 @@ async fn source_failed(engine: &Engine, candidate: &mut Candidate, error: &Sourc
         _ => engine.clock.now() + pause,
     };
     wait(engine, candidate, &error.to_string(), not_before, times).await?;
+    Ok(Advance::Rest)
+}
+
+/// Something that may work later failed.
+async fn put_off(engine: &Engine, candidate: &mut Candidate, reason: &str) -> Result<Advance, SyncError> {
+    let times = candidate.tries + 1;
+    let pause = TimeDelta::from_std(pause(times, engine.entropy.fraction())).unwrap_or_default();
+    wait(engine, candidate, reason, engine.clock.now() + pause, times).await?;
     Ok(Advance::Rest)
 }
 

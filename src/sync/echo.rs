@@ -1,28 +1,37 @@
 //! A copy is never a source (invariant 4): not by its uri, not by the program that posted it, and not by the link and the
 //! words that it carries, which also hold when the ledger was lost.
 
-use tombolo_model::{ApId, Fetched, Post};
+use std::collections::BTreeSet;
+
+use tombolo_model::{ApId, Fetched, Post, SourceError};
 use tombolo_text as text;
 
-use super::{Engine, Route, SyncError};
+use super::{Engine, SyncError};
 use crate::ledger::Delivery;
 use crate::transform::words::words;
 
-/// How many letters and digits two posts must begin with alike.
+/// How many letters and digits two posts must have alike.
 const ALIKE: usize = 24;
+/// How many a template may put before a copy's own.
+const PREFACE: usize = 60;
 /// Most links that are followed to see what they lead to.
 const MOST_LINKS: usize = 3;
 
-/// Why a post is a copy of another one that tombolo carries; `None` when it isn't.
-pub(super) async fn copied(
-    engine: &Engine,
-    routes: &[Route],
-    delivery: &Delivery,
-    post: &Post,
-) -> Result<Option<String>, SyncError> {
+/// What a post is.
+pub(super) enum Echo {
+    /// It was written here.
+    Original,
+    /// It is a copy, for this reason.
+    Copy(String),
+    /// It may be one: what it links to can't be read now.
+    CannotTell(String),
+}
+
+/// Whether a post is a copy of another one that tombolo carries.
+pub(super) async fn copied(engine: &Engine, delivery: &Delivery, post: &Post) -> Result<Echo, SyncError> {
     for name in &post.aliases {
         if engine.ledger.copy_owner(name)?.is_some() {
-            return Ok(Some("it is a copy that tombolo has made".into()));
+            return Ok(Echo::Copy("it is a copy that tombolo has made".into()));
         }
     }
     if post
@@ -30,28 +39,55 @@ pub(super) async fn copied(
         .as_deref()
         .is_some_and(|name| name.trim().eq_ignore_ascii_case("tombolo"))
     {
-        return Ok(Some("it was posted by tombolo, so it is a copy".into()));
+        return Ok(Echo::Copy("it was posted by tombolo, so it is a copy".into()));
     }
     let own = delivery.source.0.origin();
     let words = words(post);
     for link in links_of(&words.body, post).into_iter().take(MOST_LINKS) {
-        for route in routes {
-            let Some(source) = engine.sources.get(&route.from) else {
+        let mut asked = BTreeSet::new();
+        for route in &engine.routes {
+            let Some(source) = engine.sources.get(&route.from).filter(|_| asked.insert(&route.from)) else {
                 continue;
             };
-            let Ok(id) = source.id().await else { continue };
-            if id.0.origin() != link.origin() || (id == delivery.source && link.origin() == own) {
+            // Ids may have another host than the instance.
+            let id = match source.id().await {
+                Ok(id) => id,
+                Err(e) if link.origin() == route.origin => match doubt(&link, &e) {
+                    Some(unclear) => return Ok(unclear),
+                    None => continue,
+                },
+                Err(_) => continue,
+            };
+            if link.origin() != route.origin && link.origin() != id.0.origin() {
                 continue;
             }
-            let Ok(Fetched::Post(original)) = source.fetch(&link).await else {
+            if id == delivery.source && link.origin() == own {
                 continue;
+            }
+            let original = match source.fetch(&link).await {
+                Ok(Fetched::Post(original)) => original,
+                Ok(_) => continue,
+                Err(e) => match doubt(&link, &e) {
+                    Some(unclear) => return Ok(unclear),
+                    None => continue,
+                },
             };
-            if original.id != post.id && begins_like(post, &original) {
-                return Ok(Some(format!("it is a copy of {}", original.link)));
+            if original.id != post.id && is_like(post, &original) {
+                return Ok(Echo::Copy(format!("it is a copy of {}", original.link)));
             }
         }
     }
-    Ok(None)
+    Ok(Echo::Original)
+}
+
+/// Whether a failure leaves it open what a link leads to. A server that doesn't show it shows no original of a copy either.
+fn doubt(link: &ApId, error: &SourceError) -> Option<Echo> {
+    match error {
+        SourceError::Transient(_) | SourceError::Throttled { .. } => Some(Echo::CannotTell(format!(
+            "it links to {link}, and whether it is a copy of that can't be told: {error}"
+        ))),
+        _ => None,
+    }
 }
 
 /// The addresses that a post's text names, beside its own.
@@ -67,11 +103,16 @@ fn links_of(body: &str, post: &Post) -> Vec<ApId> {
     links
 }
 
-/// Whether a post begins like a copy of `original` would.
-fn begins_like(post: &Post, original: &Post) -> bool {
+/// Whether a post's words are a copy's of `original`: the original's beginning stands near the copy's, or the copy's
+/// beginning somewhere in the original, as that of a thread's further part does. Few words must be the same altogether.
+fn is_like(post: &Post, original: &Post) -> bool {
     let (copy, model) = (letters(post), letters(original));
-    let model: String = model.chars().take(ALIKE).collect();
-    copy.starts_with(&model)
+    let begin = |text: &str, most: usize| text.chars().take(most).collect::<String>();
+    let is_long = |text: &str| text.chars().count() >= ALIKE;
+    if !is_long(&copy) || !is_long(&model) {
+        return copy == model;
+    }
+    begin(&copy, ALIKE + PREFACE).contains(&begin(&model, ALIKE)) || model.contains(&begin(&copy, ALIKE))
 }
 
 /// The letters and digits of title and text, without links, in lower case.

@@ -9,7 +9,8 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use sha2::{Digest, Sha256};
 use tombolo_model::{
-    Cursor, DeliveryKey, DestinationId, Fetched, Listing, Poll, Readiness, Sighting, Source, SourceError, SourceId,
+    Completeness, Cursor, DeliveryKey, DestinationId, Fetched, Listing, Poll, ReaderInfo, Readiness, Sighting, Source,
+    SourceError, SourceId,
 };
 
 use super::{Observer, Since, SyncError};
@@ -18,6 +19,8 @@ use crate::ledger::{Changes, Contact, Delivery, Ledger, Stage, StateName, StoreE
 /// How often all ids are listed, whatever the totals say: a video that becomes public late surfaces deep in a list
 /// (contract peertube §0.2).
 const SCAN_AT_LEAST: TimeDelta = TimeDelta::hours(20);
+/// When all ids are listed again after that failed.
+const SCAN_AGAIN: TimeDelta = TimeDelta::hours(1);
 /// How many of the newest posts are asked whether they are finished, at first contact with a list that doesn't say. One
 /// that is being transcoded was published a short while ago.
 const ASKED_AT_FIRST_CONTACT: usize = 100;
@@ -29,6 +32,8 @@ const FRESH: TimeDelta = TimeDelta::days(1);
 pub struct Memory {
     cursors: HashMap<Place, Cursor>,
     scanned: HashMap<Place, DateTime<Utc>>,
+    scan_failed: HashMap<Place, DateTime<Utc>>,
+    readers: HashMap<SourceId, ReaderInfo>,
 }
 
 /// Whose posts, and by which reader for which destinations: a validator proves only that these destinations have seen what
@@ -39,6 +44,8 @@ type Place = (SourceId, String);
 #[derive(Clone, Debug)]
 pub(crate) struct Target {
     pub(crate) route: String,
+    /// The destination account's name.
+    pub(crate) to: String,
     pub(crate) id: DestinationId,
     pub(crate) since: Since,
     /// Fingerprint of the rules by which posts go there.
@@ -52,6 +59,7 @@ pub(crate) type Opened = Vec<Delivery>;
 /// What reading a source brought.
 pub(crate) struct Reading {
     pub(crate) id: SourceId,
+    pub(crate) reader: Option<ReaderInfo>,
     pub(crate) opened: Opened,
     /// How many posts a first contact left as they are.
     pub(crate) left_alone: usize,
@@ -61,7 +69,7 @@ pub(crate) struct Reading {
 pub(crate) async fn read(
     ledger: &Ledger,
     memory: &mut Memory,
-    source: &dyn Source,
+    (account, source): (&str, &dyn Source),
     targets: &[Target],
     open: Option<Since>,
     now: DateTime<Utc>,
@@ -71,27 +79,37 @@ pub(crate) async fn read(
     if targets.is_empty() {
         return Ok(Reading {
             id,
+            reader: None,
             opened: Opened::new(),
             left_alone: 0,
         });
     }
     let reader = source.reader().await?;
-    tracing::debug!(
-        source = %id, reader = reader.name, completeness = ?reader.completeness, why = reader.why, "reading"
-    );
+    if memory.readers.get(&id) != Some(&reader) {
+        let note = format!("read by {} ({}): {}", reader.name, reader.completeness, reader.why);
+        observer.note(account, &note);
+        memory.readers.insert(id.clone(), reader.clone());
+    }
     // Two routes to one destination are one target; the first route's settings count.
     let mut distinct = HashSet::new();
     let targets: Vec<&Target> = targets.iter().filter(|target| distinct.insert(&target.id)).collect();
     let mut unmet = HashSet::new();
+    let mut horizons = HashMap::new();
     for target in &targets {
-        if ledger.contact(&id, &target.id)?.is_none() {
-            unmet.insert(&target.id);
+        match ledger.contact(&id, &target.id)? {
+            None => {
+                unmet.insert(&target.id);
+            }
+            Some(contact) => {
+                horizons.extend(contact.horizon.map(|at| (&target.id, at)));
+            }
         }
     }
     let place = (id.clone(), place_name(&reader.name, &targets));
     let Some(listing) = list(ledger, memory, source, &place, !unmet.is_empty() || open.is_some(), now).await? else {
         return Ok(Reading {
             id,
+            reader: Some(reader),
             opened: Opened::new(),
             left_alone: 0,
         });
@@ -107,6 +125,7 @@ pub(crate) async fn read(
             id: &id,
             to: &target.id,
             rules: &target.rules,
+            horizon: horizons.get(&target.id).copied(),
             now,
         };
         let first = unmet.contains(&target.id);
@@ -121,15 +140,16 @@ pub(crate) async fn read(
             let contact = Contact {
                 at: now,
                 reader: reader.name.clone(),
+                horizon: horizon(reader.completeness, &listing.sightings, now),
             };
             changes.put_contact(&id, &target.id, &contact);
             let left_alone = in_baseline.saturating_sub(asked_for.len());
             all_left_alone += left_alone;
-            let note = first_contact_note(&reader.name, &reader.why, listing.sightings.len(), left_alone);
+            let note = first_contact_note(&target.to, listing.sightings.len(), left_alone);
             observer.note(&target.route, &note);
         } else {
             for sighting in &listing.sightings {
-                reopened.extend(desk.note(&mut changes, sighting)?);
+                reopened.extend(desk.note(&mut changes, sighting).await?);
             }
         }
         opened.extend(asked_for);
@@ -149,6 +169,7 @@ pub(crate) async fn read(
     opened.extend(reopened);
     Ok(Reading {
         id,
+        reader: Some(reader),
         opened,
         left_alone: all_left_alone,
     })
@@ -168,12 +189,22 @@ async fn list(
         None => ledger.cursor(&place.0, &place.1)?.unwrap_or_default(),
     };
     let scan_due = memory.scanned.get(place).is_none_or(|at| now - *at >= SCAN_AT_LEAST);
-    let mut seen = match (everything, scan_due) {
+    let spared = memory.scan_failed.get(place).is_some_and(|at| now - *at < SCAN_AGAIN);
+    let mut scanned = everything || (scan_due && !spared);
+    let mut seen = match (everything, scanned) {
         (true, _) => source.scan(&Cursor::default()).await?,
-        (false, true) => source.scan(&known).await?,
+        (false, true) => match source.scan(&known).await {
+            // The newest posts are looked at all the same.
+            Err(error @ (SourceError::Transient(_) | SourceError::Throttled { .. })) => {
+                tracing::warn!(source = %place.0, %error, "not all posts could be listed; only the newest are looked at");
+                memory.scan_failed.insert(place.clone(), now);
+                scanned = false;
+                source.poll(&known).await?
+            }
+            seen => seen?,
+        },
         (false, false) => source.poll(&known).await?,
     };
-    let mut scanned = everything || scan_due;
     if matches!(&seen, Poll::Seen(listing) if listing.scan_needed && !listing.complete) {
         seen = source.scan(&Cursor::default()).await?;
         scanned = true;
@@ -222,6 +253,8 @@ struct Desk<'a> {
     id: &'a SourceId,
     to: &'a DestinationId,
     rules: &'a str,
+    /// Posts older than this were there at first contact, though its reader didn't show them.
+    horizon: Option<DateTime<Utc>>,
     now: DateTime<Utc>,
 }
 
@@ -297,11 +330,23 @@ impl Desk<'_> {
     }
 
     /// A post that is in no baseline is carried, whatever its date; one that wasn't public is looked at again.
-    fn note(&self, changes: &mut Changes, sighting: &Sighting) -> Result<Option<Delivery>, ReadError> {
+    async fn note(&self, changes: &mut Changes, sighting: &Sighting) -> Result<Option<Delivery>, ReadError> {
         let key = self.key(sighting);
         match self.ledger.delivery(&key)? {
             None => {
-                if !self.ledger.in_baseline(self.id, &key)? && !self.is_copy(sighting)? {
+                if self.ledger.in_baseline(self.id, &key)? || self.is_copy(sighting)? {
+                    return Ok(None);
+                }
+                let was_there = match self.horizon {
+                    Some(horizon) => {
+                        let dated = self.dated(Since::At(horizon), sighting).await?;
+                        dated.published.is_some_and(|at| at < horizon)
+                    }
+                    None => false,
+                };
+                if was_there {
+                    changes.put_baseline(self.id, &key);
+                } else {
                     changes.put_delivery(&Delivery::seen(key, self.id, sighting, false));
                 }
             }
@@ -375,14 +420,23 @@ impl Desk<'_> {
     }
 }
 
-fn first_contact_note(reader: &str, why: &str, listed: usize, left_alone: usize) -> String {
-    tracing::debug!(reader, why, "first contact");
+/// What a reader that shows only the newest posts hasn't shown is older than this.
+fn horizon(completeness: Completeness, sightings: &[Sighting], now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    match completeness {
+        Completeness::Complete => None,
+        Completeness::Window(_) | Completeness::BestEffort => {
+            Some(sightings.iter().filter_map(|s| s.published).min().unwrap_or(now))
+        }
+    }
+}
+
+fn first_contact_note(to: &str, listed: usize, left_alone: usize) -> String {
     let posts = if listed == 1 {
         "1 post is there".to_owned()
     } else {
         format!("{listed} posts are there")
     };
-    let begin = format!("first contact (read by {reader}): {posts}");
+    let begin = format!("first contact with {to}: {posts}");
     if left_alone == 0 {
         return begin;
     }

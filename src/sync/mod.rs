@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use tokio::sync::Mutex;
-use tombolo_model::{Cache, Clock, Destination, Entropy, Platform, Source};
+use tombolo_model::{Cache, Clock, Destination, Entropy, Origin, Platform, Source};
 use tombolo_net::Net;
 use url::Url;
 
@@ -49,7 +49,9 @@ pub struct Engine {
     pub entropy: Arc<dyn Entropy>,
     /// Identities and limits.
     pub cache: Arc<dyn Cache>,
-    /// Accounts that are read, by name.
+    /// All routes of the configuration, also those that no run takes.
+    pub routes: Vec<Route>,
+    /// All accounts that are read by any route, by name.
     pub sources: BTreeMap<String, Arc<dyn Source>>,
     /// Accounts that are published to, by name.
     pub destinations: BTreeMap<String, Receiver>,
@@ -85,6 +87,8 @@ pub struct Route {
     pub author: String,
     /// What its instance runs.
     pub platform: Platform,
+    /// Where that instance is.
+    pub origin: Origin,
     /// Where its posts go.
     pub to: Vec<Leg>,
 }
@@ -114,6 +118,15 @@ pub enum Since {
 }
 
 impl Since {
+    /// The one that leaves more posts as they are.
+    fn later(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Now, _) | (_, Self::Now) => Self::Now,
+            (Self::Beginning, other) | (other, Self::Beginning) => other,
+            (Self::At(one), Self::At(other)) => Self::At(one.max(other)),
+        }
+    }
+
     /// Whether a post published at this time is left out of the baseline, and so carried.
     pub fn leaves_out(self, published: Option<DateTime<Utc>>) -> bool {
         match self {
@@ -154,6 +167,28 @@ impl Engine {
         observer: &dyn Observer,
     ) -> Result<Summary, SyncError> {
         pass::Run::new(self, routes, options, observer).finish().await
+    }
+
+    /// The legs from one account to another, of all routes.
+    fn legs<'a>(&'a self, from: &'a str, to: &'a str) -> impl Iterator<Item = &'a Leg> {
+        let routes = self.routes.iter().filter(move |route| route.from == from);
+        routes.flat_map(|route| &route.to).filter(move |leg| leg.to == to)
+    }
+
+    /// Tells whether what left a post out between two accounts is still the same.
+    fn fingerprint(&self, from: &str, to: &str) -> String {
+        let prints = self.legs(from, to).map(|leg| {
+            let settings = &leg.settings;
+            let (rules, mode, slideshow) = (settings.rules.fingerprint(), settings.mode, settings.slideshow);
+            format!("{rules} {mode:?} {slideshow:?}")
+        });
+        publish::digest(&prints.collect::<Vec<_>>().join("\n"))[..12].to_owned()
+    }
+
+    /// Which old posts first contact carries from one account to another: where routes differ, the fewest.
+    fn since(&self, from: &str, to: &str) -> Since {
+        let sinces = self.legs(from, to).map(|leg| leg.since);
+        sinces.reduce(Since::later).unwrap_or(Since::Now)
     }
 
     /// Whether the run is to end at the next safe place.

@@ -1,6 +1,6 @@
 //! The pass itself: who the destinations are, what the sources list, what is due, and in which order.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -55,6 +55,8 @@ pub(super) enum Advance {
     RestForThisRun,
     /// Go on with it at once.
     Again,
+    /// A route that isn't part of this run carries it.
+    Elsewhere,
     /// Its destination can't take anything before then.
     Blocked(DateTime<Utc>, String),
     /// Its destination has lost its token.
@@ -73,8 +75,8 @@ pub(super) struct Run<'a> {
     ids: HashMap<String, DestinationId>,
     standing: HashMap<DestinationId, Standing>,
     pub(super) sources: HashMap<String, SourceId>,
-    /// Destinations that had something unresolved when the run began.
-    doubtful: Vec<DestinationId>,
+    /// What may exist at destinations without being known, with their titles.
+    pub(super) unresolved: HashMap<DestinationId, BTreeMap<DeliveryKey, String>>,
     /// What this run has begun to publish, and of that what is old.
     begun: (HashSet<DeliveryKey>, HashSet<DeliveryKey>),
 }
@@ -96,7 +98,7 @@ impl<'a> Run<'a> {
             ids: HashMap::new(),
             standing: HashMap::new(),
             sources: HashMap::new(),
-            doubtful: Vec::new(),
+            unresolved: HashMap::new(),
             begun: (HashSet::new(), HashSet::new()),
         }
     }
@@ -104,17 +106,27 @@ impl<'a> Run<'a> {
     /// Makes the pass.
     pub(super) async fn finish(mut self) -> Result<Summary, SyncError> {
         self.meet_destinations().await?;
-        let unresolved = self
-            .engine
-            .ledger
-            .all_deliveries()?
-            .into_iter()
-            .filter(Delivery::is_unresolved);
-        self.doubtful = unresolved.map(|delivery| delivery.key.to).collect();
+        for delivery in self.engine.ledger.all_deliveries()? {
+            self.note_doubt(&delivery);
+        }
         let opened = self.read_sources().await?;
         let candidates = self.candidates(&opened)?;
         self.work(candidates).await?;
         Ok(self.summary)
+    }
+
+    /// Keeps whether a delivery may have a copy that isn't known.
+    fn note_doubt(&mut self, delivery: &Delivery) {
+        let key = &delivery.key;
+        if delivery.is_unresolved() {
+            let title = delivery.title.clone().unwrap_or_else(|| key.post.to_string());
+            self.unresolved
+                .entry(key.to.clone())
+                .or_default()
+                .insert(key.clone(), title);
+        } else if let Some(there) = self.unresolved.get_mut(&key.to) {
+            there.remove(key);
+        }
     }
 
     fn trouble(&mut self, account: &str, kind: TroubleKind, message: String) {
@@ -214,9 +226,10 @@ impl<'a> Run<'a> {
                     let id = self.ids.get(&leg.to)?.clone();
                     Some(Target {
                         route: route.name.clone(),
+                        to: leg.to.clone(),
                         id,
-                        since: leg.since,
-                        rules: leg.settings.rules.fingerprint(),
+                        since: self.engine.since(name, &leg.to),
+                        rules: self.engine.fingerprint(name, &leg.to),
                     })
                 })
                 .collect();
@@ -225,7 +238,7 @@ impl<'a> Run<'a> {
             let read = listing::read(
                 &self.engine.ledger,
                 &mut memory,
-                source.as_ref(),
+                (name, source.as_ref()),
                 &targets,
                 self.options.since,
                 now,
@@ -236,6 +249,9 @@ impl<'a> Run<'a> {
                     drop(memory);
                     self.summary.sources.1 += 1;
                     self.summary.left_alone += reading.left_alone;
+                    self.summary
+                        .readers
+                        .extend(reading.reader.map(|reader| (name.to_owned(), reader)));
                     self.sources.insert(name.to_owned(), reading.id);
                     opened.extend(reading.opened);
                 }
@@ -322,7 +338,11 @@ impl<'a> Run<'a> {
             } else if let Some(reason) = self.over_limit(&candidate) {
                 self.report_resting(&candidate, Some(reason));
             } else {
+                let before = candidate.delivery.clone();
                 self.advance_until_rest(&mut candidate).await?;
+                self.note_doubt(&candidate.delivery);
+                // What stands as it stood and is due all the same would be due for ever.
+                candidate.done |= candidate.delivery == before && self.due(&candidate, now) <= now;
                 if candidate.delivery.due().is_none() {
                     self.engine.workshop.forget(&candidate.delivery.key.digest());
                 }
@@ -413,7 +433,7 @@ impl<'a> Run<'a> {
             return Vec::new();
         };
         let origin = source.0.origin();
-        let mut ids: Vec<DestinationId> = self.ids.values().chain(&self.doubtful).cloned().collect();
+        let mut ids: Vec<DestinationId> = self.ids.values().chain(self.unresolved.keys()).cloned().collect();
         ids.retain(|id| id.origin == origin);
         ids.sort_by_key(ToString::to_string);
         ids.dedup();
@@ -498,6 +518,10 @@ impl<'a> Run<'a> {
                 Advance::Rest => break,
                 Advance::RestForThisRun => {
                     candidate.done = true;
+                    break;
+                }
+                Advance::Elsewhere => {
+                    (candidate.done, candidate.shown) = (true, true);
                     break;
                 }
                 Advance::Shown(line) => {

@@ -7,8 +7,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use tombolo_model::{
-    Checkpoint, CheckpointError, Clock, Copy, DeliveryKey, Destination, Draft, Idempotency, IdempotencyKey, Limits,
-    MediaError, Post, ProgressSink, PublishOutcome, PublishProgress, Step,
+    Checkpoint, CheckpointError, Clock, Copy, DeliveryKey, Destination, DestinationError, Draft, Form, Idempotency,
+    IdempotencyKey, Limits, MediaError, Post, ProgressSink, PublishOutcome, PublishProgress, Step,
 };
 
 use super::deliver::{destination_failed, hold, later, note};
@@ -20,7 +20,11 @@ use crate::ledger::{Changes, Delivery, Ledger, Part, PartState, Publishing, Stag
 use crate::transform::{FormPlan, MediaPlan, PartPlan, Rung};
 
 /// How often a file that keeps failing on its way is tried before a lesser form of it is.
-const TRIES_OF_A_FILE: u32 = 6;
+///
+/// With the pauses between them that takes one to two hours: most outages are shorter.
+const TRIES_OF_A_FILE: u32 = 10;
+/// How often an original to boost is looked for: the instance fetches it from elsewhere, which may fail for a moment.
+const LOOKS_FOR_ORIGINAL: u32 = 3;
 /// How often a file may move while it is being carried, in one run.
 const MOVES: u32 = 2;
 
@@ -61,12 +65,12 @@ impl Order<'_> {
             Continued::By(id) => id,
         };
         let mut part = self.begun(&candidate.delivery.parts[place], planned);
-        if place == 0 {
-            part.notes = self.notes.iter().map(|note| clipped(note)).collect();
-        }
+        part.notes = self.notes.iter().map(|note| clipped(note)).collect();
         let target = match self.target(&mut part, planned, continued).await {
-            Ok(target) => target,
-            Err(advance) => return Ok(advance),
+            Sought::Target(target) => target,
+            Sought::NotYet(reason) => return self.put_off(candidate, place, part, reason).await,
+            Sought::Forbidden(reason) => return hold(engine, candidate, reason).await,
+            Sought::Blocked(advance) => return Ok(advance),
         };
         let made = prepare::draft(
             engine,
@@ -98,12 +102,17 @@ impl Order<'_> {
                     "nothing is left of it that the destination takes: {}",
                     part.rung_reasons.join("; ")
                 )),
+                copy: None,
             };
             note_part(engine, candidate, place, part).await?;
             return Ok(Advance::Rest);
         }
         part.digest = digest_of(&draft);
         part.marker.files = draft.media.iter().map(|m| m.file_name.clone()).collect();
+        part.marker.import = match &draft.form {
+            Form::Video(video) => video.import.as_ref().map(ToString::to_string),
+            Form::Status { .. } | Form::Boost(_) => None,
+        };
         let progress = part.progress();
         candidate.delivery.stage = Stage::InParts;
         candidate.delivery.parts[place] = part;
@@ -126,8 +135,9 @@ impl Order<'_> {
 
     /// A record for each planned part, the begun ones as they are.
     fn align(&self, delivery: &mut Delivery) {
-        // What was planned once, and not begun, is planned anew.
-        while delivery.parts.len() > self.parts.len() && delivery.parts.last().is_some_and(|part| part.posts == 0) {
+        // What was planned once, and doesn't exist, is planned anew. Nothing is unresolved here.
+        while delivery.parts.len() > self.parts.len() && delivery.parts.last().is_some_and(|part| part.copy().is_none())
+        {
             delivery.parts.pop();
         }
         for planned in &self.parts[delivery.parts.len().min(self.parts.len())..] {
@@ -144,9 +154,11 @@ impl Order<'_> {
                 key: IdempotencyKey::from_random(self.engine.entropy.key()),
                 key_made: now,
                 rungs: Vec::new(),
+                ladder: String::new(),
                 rung_reasons: Vec::new(),
                 notes: Vec::new(),
                 boost: None,
+                boost_looks: 0,
                 marker: planned.marker.clone(),
                 posted_since: None,
                 file_tries: 0,
@@ -174,6 +186,15 @@ impl Order<'_> {
         let boost = part.marker.boost.take();
         part.marker = planned.marker.clone();
         part.marker.boost = boost;
+        let ladder = ladder_of(planned);
+        if part.ladder != ladder {
+            // There are other rungs now: the climb begins anew.
+            if !part.ladder.is_empty() {
+                part.rungs.clear();
+                part.rung_reasons.clear();
+            }
+            part.ladder = ladder;
+        }
         part.rungs.resize(planned.media.len(), 0);
         for (media, rung) in planned.media.iter().zip(&part.rungs) {
             let best = media.rungs.first();
@@ -220,14 +241,14 @@ impl Order<'_> {
     }
 
     /// What the part becomes, now that it is to be made: an original to boost is looked for.
-    async fn target(&self, part: &mut Part, planned: &PartPlan, continued: Option<String>) -> Result<Target, Advance> {
+    async fn target(&self, part: &mut Part, planned: &PartPlan, continued: Option<String>) -> Sought {
         let FormPlan::Boost { uri } = &planned.form else {
             part.marker.reply_to.clone_from(&continued);
-            return Ok(Target::Planned(continued));
+            return Sought::Target(Target::Planned(continued));
         };
         // Once a request has left, nothing changes any more.
         if part.posts > 0 {
-            return Ok(match &part.boost {
+            return Sought::Target(match &part.boost {
                 Some(id) => Target::Boost(id.clone()),
                 None => Target::Planned(continued),
             });
@@ -236,19 +257,28 @@ impl Order<'_> {
             Ok(Some(id)) => {
                 part.boost = Some(id.clone());
                 part.marker.boost = Some(id.clone());
-                Ok(Target::Boost(id))
+                Sought::Target(Target::Boost(id))
             }
             Ok(None) => {
                 part.boost = None;
                 part.marker.boost = None;
+                part.boost_looks += 1;
+                if part.boost_looks < LOOKS_FOR_ORIGINAL {
+                    return Sought::NotYet("the instance doesn't know the original yet".into());
+                }
                 part.marker.reply_to.clone_from(&continued);
                 let reason = "text and link, because the instance doesn't know the original".to_owned();
                 if !part.rung_reasons.contains(&reason) {
                     part.rung_reasons.push(reason);
                 }
-                Ok(Target::Planned(continued))
+                Sought::Target(Target::Planned(continued))
             }
-            Err(e) => Err(destination_failed(self.engine, e)),
+            // Whose token it is was just asked: what is missing is this permission.
+            Err(DestinationError::AuthLost(reason)) => Sought::Forbidden(format!(
+                "{reason}. Make a token that has it, or choose another mode than boost"
+            )),
+            Err(e @ DestinationError::Throttled { .. }) => Sought::Blocked(destination_failed(self.engine, e)),
+            Err(e) => Sought::NotYet(e.to_string()),
         }
     }
 
@@ -277,6 +307,7 @@ impl Order<'_> {
             PublishOutcome::Created { copy, until } => {
                 part.state = PartState::Settling {
                     copy,
+                    more: Vec::new(),
                     waiting: not_before("the destination is still processing it", until),
                 };
                 Advance::Rest
@@ -290,6 +321,7 @@ impl Order<'_> {
             PublishOutcome::Rejected { reason } => {
                 part.state = PartState::Failed {
                     reason: clipped(&reason),
+                    copy: None,
                 };
                 Advance::Rest
             }
@@ -359,6 +391,7 @@ impl Order<'_> {
         let Some(next) = rungs.get(tried + 1) else {
             part.state = PartState::Failed {
                 reason: clipped(&format!("{here}: {reason}")),
+                copy: None,
             };
             note_part(self.engine, candidate, place, part).await?;
             return Ok(Advance::Rest);
@@ -471,12 +504,33 @@ fn unresolved(part: &Part, reason: String, refused: Option<String>, now: DateTim
     })
 }
 
+/// What came of looking for what a part becomes.
+enum Sought {
+    /// It is known.
+    Target(Target),
+    /// It may be known later.
+    NotYet(String),
+    /// The token may not look.
+    Forbidden(String),
+    /// The destination can't be asked now.
+    Blocked(Advance),
+}
+
 /// What a part continues.
 enum Continued {
     /// A status with this id, or none.
     By(Option<String>),
     /// A post that isn't there yet.
     Wait(String),
+}
+
+/// Tells one set of rungs from another.
+fn ladder_of(planned: &PartPlan) -> String {
+    let rungs = planned.media.iter().map(|media| {
+        let rungs: Vec<String> = media.rungs.iter().map(Rung::describe).collect();
+        rungs.join("; ")
+    });
+    digest(&rungs.collect::<Vec<_>>().join("\n"))[..16].to_owned()
 }
 
 fn rungs_of(planned: &PartPlan, index: usize) -> &[Rung] {
@@ -550,6 +604,10 @@ impl Checkpoint for Noter<'_> {
     async fn before(&mut self, step: Step, progress: &PublishProgress) -> Result<(), CheckpointError> {
         let now = self.clock.now();
         if let Some(part) = self.delivery.parts.get_mut(self.place) {
+            // A file has arrived: its failures are over.
+            if progress.uploaded.len() > part.progress().uploaded.len() {
+                part.file_tries = 0;
+            }
             if step == Step::Post {
                 part.posted_since.get_or_insert(now);
                 part.posts = part.posts.saturating_add(1);

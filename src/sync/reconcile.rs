@@ -1,6 +1,6 @@
 //! A request left and nobody knows what became of it: the destination is looked at before anything is sent again.
 //!
-//! Found: adopted at once. Absent: a second look once the request can no longer take effect, then the part is free again.
+//! Found: adopted, and asked about like any copy that may still be in work. Absent: a second look once the request can no longer take effect, then the part is free again.
 //! Cannot see: never taken for absence.
 
 use std::time::Duration;
@@ -25,6 +25,7 @@ pub(super) async fn reconcile(
     candidate: &mut Candidate,
 ) -> Result<Advance, SyncError> {
     let delivery = &mut candidate.delivery;
+    let taken: Vec<String> = delivery.copies().map(|copy| copy.id.clone()).collect();
     let Some(part) = delivery.parts.iter_mut().find(|part| part.is_unresolved()) else {
         return Ok(Advance::Rest);
     };
@@ -63,23 +64,28 @@ pub(super) async fn reconcile(
             blind: Some(e.to_string()),
         },
     };
-    // A copy that another delivery has made isn't this one's.
+    // A copy that another delivery or another part has made isn't this one's.
     let mut own = Vec::new();
     for copy in found.copies {
-        if engine
+        let is_free = engine
             .ledger
             .copy_owner(&copy.uri)?
-            .is_none_or(|owner| owner == delivery.key)
-        {
+            .is_none_or(|owner| owner == delivery.key);
+        if is_free && !taken.contains(&copy.id) {
             own.push(copy);
         }
     }
     let mut own = own.into_iter();
     part.state = match (own.next(), found.blind) {
-        (Some(copy), _) => PartState::Published {
+        // It exists; whether it is finished is asked next.
+        (Some(copy), _) => PartState::Settling {
             copy,
             more: own.collect(),
-            at: now,
+            waiting: Waiting {
+                reason: "it was found at the destination".into(),
+                not_before: now,
+                times: 0,
+            },
         },
         (None, Some(why)) => blind(unresolved, &why, now),
         (None, None) => {
@@ -94,7 +100,7 @@ pub(super) async fn reconcile(
     };
     let advance = match &part.state {
         // Free again: go on at once, before the proof of absence grows old.
-        PartState::Waiting { .. } => Advance::Again,
+        PartState::Waiting { .. } | PartState::Settling { .. } => Advance::Again,
         _ => Advance::Rest,
     };
     let mut changes = Changes::new();
@@ -117,7 +123,7 @@ fn absent(unresolved: Unresolved, settle: Duration, now: DateTime<Utc>) -> PartS
     let second_look = (unresolved.since + settle).max(first + settle.min(BETWEEN_LOOKS));
     if unresolved.absent_since.is_some() && now >= second_look {
         if let Some(reason) = unresolved.refused {
-            return PartState::Failed { reason };
+            return PartState::Failed { reason, copy: None };
         }
         let waiting = Waiting {
             reason: "it was not published after all".into(),

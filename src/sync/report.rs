@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde::Serialize;
-use tombolo_model::{Copy, ProgressSink};
+use tombolo_model::{Copy, ProgressSink, ReaderInfo};
 
 use crate::ledger::{Delivery, StateName};
 
@@ -110,6 +110,8 @@ pub struct Summary {
     pub troubles: Vec<Trouble>,
     /// How many sources were to be read, and how many could be.
     pub sources: (usize, usize),
+    /// How the sources were read, by account.
+    pub readers: Vec<(String, ReaderInfo)>,
     /// How many posts a first contact left as they are.
     pub left_alone: usize,
     /// How many deliveries a dry run has shown.

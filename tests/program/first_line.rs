@@ -432,7 +432,11 @@ async fn a_file_that_moved_is_read_again_and_a_page_instead_of_it_is_never_sent(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_servers_limit_of_uploads_is_kept_and_the_rest_waits() {
-    let world = World::new("since = \"beginning\"").await;
+    // The windows of its throttles begin with each half hour: it is always a minute past there.
+    let now = chrono::Utc::now();
+    let since_then = chrono::TimeDelta::seconds(now.timestamp().rem_euclid(1800) - 60);
+    let clock = std::sync::Arc::new(tombolo_model::TestClock::at(now - since_then));
+    let world = World::on(clock, "alice_channel", "auto", "since = \"beginning\"").await;
     publish(&world.tube, 0..32);
     let pass = world.tombolo.sync(&["--limit", "100", "--wait", "5s"]).await;
     assert_eq!(

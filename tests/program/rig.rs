@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 use tombolo_mastodon::stand_in::{Mastodon, Posted};
-use tombolo_model::SystemClock;
+use tombolo_model::{Clock, SystemClock};
 use tombolo_peertube::stand_in::{NewVideo, Options, PeerTube, Published, VideoFile};
 
 /// The program with a data directory and a configuration of its own.
@@ -161,10 +161,17 @@ impl World {
     }
 
     pub async fn reading(handle: &str, read: &str, route: &str) -> Self {
+        Self::on(Arc::new(SystemClock), handle, read, route).await
+    }
+
+    /// With a Mastodon on this clock.
+    pub async fn on(clock: Arc<dyn Clock>, handle: &str, read: &str, route: &str) -> Self {
         let tube = peertube().await;
-        let toots = Mastodon::start(tombolo_mastodon::stand_in::Options::default())
-            .await
-            .expect("the stand-in starts");
+        let options = tombolo_mastodon::stand_in::Options {
+            clock,
+            ..tombolo_mastodon::stand_in::Options::default()
+        };
+        let toots = Mastodon::start(options).await.expect("the stand-in starts");
         let token = toots.add_account("me");
         let base = toots.base().as_str().trim_end_matches('/').to_owned();
         let config = format!("{}{route}\n", peertube_to(&tube, handle, read, &base, "me", &token));

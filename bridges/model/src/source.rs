@@ -1,5 +1,7 @@
 //! The reading side of a platform.
 
+use std::fmt;
+
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -51,6 +53,16 @@ pub enum Completeness {
     Window(u32),
     /// What the server chooses to show.
     BestEffort,
+}
+
+impl fmt::Display for Completeness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Complete => f.write_str("complete"),
+            Self::Window(newest) => write!(f, "the newest {newest} only"),
+            Self::BestEffort => f.write_str("best effort"),
+        }
+    }
 }
 
 /// Where a reader stands: validators and totals, opaque to everyone else. Belongs to one account and one reader.

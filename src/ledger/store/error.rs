@@ -27,7 +27,7 @@ pub enum StoreError {
         "The ledger in {} is damaged: {what}. Without it tombolo can't know what was posted already, so nothing is \
          posted. The directory was left as it was. Either restore the whole data directory from a backup (posts \
          published since that backup was made would then be posted a second time), or move it away and run tombolo \
-         again: it then begins with a first contact, after which nothing old is posted.",
+         again: it then begins with a first contact, which posts nothing old unless `since` asks for it.",
         .dir.display()
     )]
     Damaged {

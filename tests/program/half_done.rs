@@ -1,0 +1,222 @@
+//! What was half done goes on from there: threads and albums, also where something changed meanwhile; and what isn't known
+//! is never guessed.
+
+use std::time::Duration;
+
+use tombolo_mastodon::stand_in::{InstanceLimits as TootLimits, NewMedia as Attached, NewStatus};
+use tombolo_net::stand_in::{Fault, FaultRule};
+use tombolo_peertube::stand_in::NewVideo;
+use tombolo_pixelfed::stand_in::{InstanceLimits, NewMedia, NewPost};
+
+use crate::islands::{Islands, photo, reason};
+use crate::rig::{Pass, Tombolo, playable};
+
+/// The second status is answered with this, the first is made.
+fn second_status(islands: &Islands, times: u32, status: u16) {
+    islands.toots.faults().add(FaultRule {
+        method: "POST".into(),
+        path: "/api/v1/statuses".into(),
+        skip: 1,
+        times,
+        fault: Fault::Answer(
+            status,
+            vec![("content-type".into(), "application/json".into())],
+            r#"{"error":"Not like this"}"#.into(),
+        ),
+    });
+}
+
+fn album_of_six(islands: &Islands) {
+    islands.photos.set_limits(InstanceLimits {
+        max_media_attachments: 10,
+        ..InstanceLimits::default()
+    });
+    let album = NewPost {
+        text: "Six waves".into(),
+        media: (0..6).map(|n| NewMedia::new(photo(n * 30), &format!("Wave {n}"))).collect(),
+        ..NewPost::default()
+    };
+    islands.photos.post("me", album).expect("it is published");
+}
+
+/// The alternative texts of what stands on Mastodon, status by status.
+fn alts(islands: &Islands) -> Vec<Vec<String>> {
+    let statuses = islands.toots.statuses("me");
+    let of = |media: &tombolo_mastodon::stand_in::PostedMedia| media.description.clone().unwrap_or_default();
+    statuses.iter().map(|status| status.media.iter().map(of).collect()).collect()
+}
+
+fn six_waves() -> Vec<Vec<String>> {
+    let waves: Vec<String> = (0..6).map(|n| format!("Wave {n}")).collect();
+    vec![waves[..4].to_vec(), waves[4..].to_vec()]
+}
+
+/// A pass that must come to an end by itself.
+async fn ends(tombolo: &Tombolo, arguments: &[&str]) -> Pass {
+    tokio::time::timeout(Duration::from_secs(90), tombolo.sync(arguments))
+        .await
+        .expect("the pass comes to an end")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn retry_frees_what_is_missing_of_a_half_published_album_and_nothing_else() {
+    let islands = Islands::new().await;
+    album_of_six(&islands);
+    second_status(&islands, 1, 422);
+    let tombolo = islands.route("photos", "toots", "");
+    let pass = tombolo.sync(&["--wait", "0s"]).await;
+    assert_eq!(pass.count("failed"), 1, "{}{}", pass.stdout, pass.stderr);
+    assert!(reason(&pass).contains("part 2 of 2"), "{}", reason(&pass));
+    assert!(tombolo.sync(&[]).await.lines.is_empty(), "a failure isn't tried again by itself");
+    let freed = tombolo.run(&["retry"]).await;
+    assert!(String::from_utf8_lossy(&freed.stdout).contains("1 post is free again"), "{freed:?}");
+    let pass = tombolo.sync(&[]).await;
+    assert_eq!(pass.count("published"), 1, "{}{}", pass.stdout, pass.stderr);
+    assert_eq!(alts(&islands), six_waves());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_album_is_completed_as_it_was_begun_though_the_instance_takes_more_by_then() {
+    let islands = Islands::new().await;
+    album_of_six(&islands);
+    second_status(&islands, u32::MAX, 503);
+    let tombolo = islands.route("photos", "toots", "");
+    let pass = tombolo.sync(&["--wait", "0s"]).await;
+    assert_eq!(pass.count("published"), 0, "{}{}", pass.stdout, pass.stderr);
+    assert_eq!(alts(&islands), six_waves()[..1]);
+    islands.toots.faults().clear();
+    islands.toots.set_limits(TootLimits {
+        max_media_attachments: 10,
+        ..TootLimits::default()
+    });
+    std::fs::remove_dir_all(tombolo.data_dir().join("cache")).expect("the limits are forgotten");
+    let pass = ends(&tombolo, &["--wait", "80s"]).await;
+    assert_eq!(pass.count("published"), 1, "{}{}", pass.stdout, pass.stderr);
+    assert_eq!(alts(&islands), six_waves());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_post_shortened_while_its_thread_is_on_its_way_ends_the_thread_and_it_is_said() {
+    let islands = Islands::new().await;
+    let long = |sentence: &str| NewVideo::titled("Long").description(sentence).web([playable(640, 360, 20_000)]);
+    let video = islands.tube.publish(long(&"A sentence of some length about the sea. ".repeat(30)));
+    second_status(&islands, 1, 503);
+    let tombolo = islands.route("tube", "toots", "overflow = \"thread\"");
+    let pass = tombolo.sync(&["--wait", "0s"]).await;
+    assert_eq!((pass.count("published"), islands.toots.statuses("me").len()), (0, 1), "{}", pass.stderr);
+    islands.tube.edit(&video.uuid, |details| details.description = Some("Short now.".into()));
+    let pass = ends(&tombolo, &["--wait", "80s"]).await;
+    assert_eq!(pass.count("published"), 1, "{}{}", pass.stdout, pass.stderr);
+    assert!(reason(&pass).contains("changed while its parts were on their way"), "{}", reason(&pass));
+    assert_eq!(islands.toots.statuses("me").len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_better_reader_later_carries_nothing_that_was_there_before() {
+    let islands = Islands::new().await;
+    for number in 0..25 {
+        islands.toot(NewStatus::new(&format!("Old post {number}")));
+    }
+    let config = |toots: &str| {
+        let from = islands.accounts.find("[accounts.toots]").expect("it is there");
+        let to = islands.accounts.find("[accounts.second]").expect("it is there");
+        format!(
+            "{}{toots}\n{}\n[routes.r]\nfrom = \"toots\"\nto = [\"second\"]\n",
+            &islands.accounts[..from],
+            &islands.accounts[to..]
+        )
+    };
+    let base = islands.toots.base().as_str().trim_end_matches('/').to_owned();
+    let without = format!("[accounts.toots]\nplatform = \"mastodon\"\ninstance = \"{base}\"\nhandle = \"me\"\nread = \"rss\"\n");
+    let tombolo = Tombolo::configured(&config(&without));
+    let pass = tombolo.sync(&[]).await;
+    assert_eq!(pass.code, 0, "{}", pass.stderr);
+    assert!(pass.stderr.contains("read by rss (the newest 20 only)"), "{}", pass.stderr);
+    let start = islands.accounts.find("[accounts.toots]").expect("it is there");
+    let end = islands.accounts.find("[accounts.second]").expect("it is there");
+    tombolo.configure(&config(&islands.accounts[start..end]));
+    let pass = tombolo.sync(&[]).await;
+    assert!(pass.stderr.contains("read by api (complete)"), "{}", pass.stderr);
+    assert!(pass.lines.is_empty(), "{}", pass.stdout);
+    islands.toot(NewStatus::new("A new one"));
+    let pass = tombolo.sync(&[]).await;
+    assert_eq!(pass.count("published"), 1, "{}{}", pass.stdout, pass.stderr);
+    assert_eq!(islands.toots.statuses("second").len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_is_known_though_the_route_that_made_it_isnt_part_of_the_run_and_the_ledger_is_lost() {
+    let islands = Islands::new().await;
+    islands.tube.publish(
+        NewVideo::titled("A walk along the shore in May")
+            .description("The sea, the wind and nobody about.")
+            .web([playable(640, 360, 20_000)]),
+    );
+    let routes = "\
+        [routes.a]\nfrom = \"tube\"\nto = [\"toots\"]\nsince = \"beginning\"\ntemplate = \"New: {{ title }} {{ link }}\"\n\
+        [routes.b]\nfrom = \"toots\"\nto = [\"second\"]\nsince = \"beginning\"\n";
+    let config = format!("{}\n{routes}", islands.accounts);
+    let tombolo = Tombolo::configured(&config);
+    let pass = tombolo.sync(&["a"]).await;
+    assert_eq!(pass.count("published"), 1, "{}{}", pass.stdout, pass.stderr);
+    std::fs::remove_dir_all(tombolo.data_dir()).expect("the ledger is lost");
+    let pass = tombolo.sync(&["b"]).await;
+    assert_eq!(pass.count("skipped"), 1, "{}{}", pass.stdout, pass.stderr);
+    assert!(reason(&pass).contains("it is a copy of"), "{}", reason(&pass));
+    assert!(islands.toots.statuses("second").is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_routes_to_one_account_share_the_posts_by_their_rules() {
+    let islands = Islands::new().await;
+    islands.toot(NewStatus::new("A text"));
+    islands.toot(NewStatus::new("A photo").media(Attached::new(photo(5)).alt("Sea")));
+    let config = format!(
+        "{}\n\
+         [routes.photos]\nfrom = \"toots\"\nto = [\"second\"]\nsince = \"beginning\"\nkinds = [\"photo\"]\n\
+         template = \"Photo: {{{{ body }}}} {{{{ link }}}}\"\n\
+         [routes.texts]\nfrom = \"toots\"\nto = [\"second\"]\nsince = \"beginning\"\nkinds = [\"text\"]\n",
+        islands.accounts
+    );
+    let tombolo = Tombolo::configured(&config);
+    let begins = || {
+        let statuses = islands.toots.statuses("second");
+        statuses.iter().map(|s| s.text.lines().next().unwrap_or_default().to_owned()).collect::<Vec<_>>()
+    };
+    // One route alone leaves the other's posts to it.
+    let pass = tombolo.sync(&["photos"]).await;
+    assert_eq!((pass.code, pass.count("published")), (0, 1), "{}{}", pass.stdout, pass.stderr);
+    assert!(begins()[0].starts_with("Photo: A photo"), "{:?}", begins());
+    let pass = tombolo.sync(&[]).await;
+    assert_eq!((pass.code, pass.count("published")), (0, 1), "{}{}", pass.stdout, pass.stderr);
+    assert_eq!(begins()[1], "A text");
+    assert!(tombolo.sync(&[]).await.lines.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_may_have_been_published_is_freed_only_by_a_person_who_says_so() {
+    let islands = Islands::new().await;
+    islands.toot(NewStatus::new("Perhaps there"));
+    islands.toots.faults().next("POST", "/api/v1/statuses", 1, Fault::CutBefore);
+    islands.toots.faults().next(
+        "GET",
+        "/api/v1/accounts/",
+        u32::MAX,
+        Fault::Answer(500, Vec::new(), String::new()),
+    );
+    let tombolo = islands.route("toots", "second", "");
+    // The source is read by its outbox, so that only the look at the copies fails.
+    let config = std::fs::read_to_string(tombolo.dir.path().join("config.toml")).expect("it is there");
+    let config = config.replacen("handle = \"me\"", "handle = \"me\"\nread = \"outbox\"", 1);
+    std::fs::write(tombolo.dir.path().join("config.toml"), config).expect("it is written");
+    let pass = tombolo.sync(&["--wait", "0s"]).await;
+    assert_eq!(pass.count("unknown"), 1, "{}{}", pass.stdout, pass.stderr);
+    let freed = tombolo.run(&["retry", "Perhaps"]).await;
+    assert!(!String::from_utf8_lossy(&freed.stdout).contains("free again:"), "{freed:?}");
+    let freed = tombolo.run(&["retry", "--unknown", "Perhaps"]).await;
+    assert!(String::from_utf8_lossy(&freed.stdout).contains("1 post is free again"), "{freed:?}");
+    islands.toots.faults().clear();
+    let pass = tombolo.sync(&[]).await;
+    assert_eq!(pass.count("published"), 1, "{}{}", pass.stdout, pass.stderr);
+    assert_eq!(islands.toots.statuses("second").len(), 1);
+}
