@@ -14,7 +14,7 @@ use super::routes::routes;
 use super::secret::{TokenSource, chmod, clean_password, clean_token, is_exposed};
 use super::spans::{KeyPath, is_token};
 use super::suggest::closest;
-use super::types::{Account, Config, FfmpegChoice, MediaWork, Network, Platform, Route};
+use super::types::{Account, Config, FfmpegChoice, MediaWork, Network, Platform, ReadMode, Route};
 use super::values::{self, Wrong};
 use crate::transform::Mode;
 
@@ -324,6 +324,13 @@ fn account(reader: &Reader<'_>, inputs: &Inputs, name: &str, values: &Dict, allo
     let instance = reader.parsed(&section, "instance", |text| values::instance(text, allow_http));
     let handle = reader.parsed(&section, "handle", values::handle);
     let read = reader.choice(&section, "read");
+    if let (Some(Platform::Peertube), Some(ReadMode::Rss)) = (platform, read) {
+        let help = "use read = \"api\", \"outbox\" or \"auto\"";
+        reader.wrong_value(
+            &reader.path(&section, "read"),
+            Wrong::new("PeerTube's feeds aren't read", help),
+        );
+    }
     let settle = reader.duration(&section, "settle", ("1s", "1d"));
     let token = secret(reader, inputs, &section, TOKEN_KEYS);
     let password = secret(reader, inputs, &section, PASSWORD_KEYS);

@@ -219,6 +219,9 @@ pub struct Unresolved {
     pub absent_since: Option<DateTime<Utc>>,
     /// When to look again.
     pub next_look: DateTime<Utc>,
+    /// How often in a row a look at the destination failed.
+    #[serde(default)]
+    pub failed_looks: u32,
     /// Files that are already there.
     pub progress: PublishProgress,
 }
@@ -272,9 +275,11 @@ impl Part {
                 progress: PublishProgress::default(),
             },
         };
+        // As a part that was never begun: the destination has refused it, or is known to be without it.
         self.rungs.clear();
         self.rung_reasons.clear();
-        self.file_tries = 0;
+        (self.boost, self.boost_looks, self.posted_since) = (None, 0, None);
+        (self.file_tries, self.posts) = (0, 0);
     }
 
     /// Its state's name.

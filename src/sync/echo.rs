@@ -12,6 +12,8 @@ use crate::transform::words::words;
 
 /// How many letters and digits two posts must have alike.
 const ALIKE: usize = 24;
+/// How many letters and digits of a title say something.
+const LEAST_TITLE: usize = 12;
 /// How many a template may put before a copy's own.
 const PREFACE: usize = 60;
 /// Most links that are followed to see what they lead to.
@@ -104,9 +106,15 @@ fn links_of(body: &str, post: &Post) -> Vec<ApId> {
 }
 
 /// Whether a post's words are a copy's of `original`: the original's beginning stands near the copy's, or the copy's
-/// beginning somewhere in the original, as that of a thread's further part does. Few words must be the same altogether.
+/// beginning somewhere in the original, as that of a thread's further part does; or it is little more than the title. Few
+/// words must be the same altogether.
 fn is_like(post: &Post, original: &Post) -> bool {
     let (copy, model) = (letters(post), letters(original));
+    let title = plain(original.title.as_deref().unwrap_or_default());
+    let rest = copy.strip_suffix(&title).map(|rest| rest.chars().count());
+    if title.chars().count() >= LEAST_TITLE && rest.is_some_and(|rest| rest <= LEAST_TITLE) {
+        return true;
+    }
     let begin = |text: &str, most: usize| text.chars().take(most).collect::<String>();
     let is_long = |text: &str| text.chars().count() >= ALIKE;
     if !is_long(&copy) || !is_long(&model) {

@@ -1,9 +1,10 @@
-//! inspect: what planning needs and the source didn't say, read and bounded: sizes, and whether a video's file tells where or
-//! with what it was made.
+//! inspect: what planning needs and the source didn't say, read and bounded: sizes, whether a video's file tells where or with
+//! what it was made, and whether a GIF moves.
 
 use std::io;
 
 use bytes::Bytes;
+use tombolo_media::picture;
 use tombolo_media::video::Private;
 use tombolo_media::video::atoms::{self, AtomsError, RangeRead};
 use tombolo_model::{Destination, Limits, MediaKind, Post, Rendition};
@@ -60,6 +61,15 @@ pub(super) async fn inspect(
     if !post.downloads_allowed || limits.media.per_post == 0 {
         return facts;
     }
+    // Where a GIF would become a video, one that doesn't move must be known as a picture.
+    if limits.media.takes("video/mp4") && (limits.media.keeps_files || limits.video.is_some()) {
+        let gifs = renditions().filter(|(kind, r)| *kind == MediaKind::Animation && r.media_type == "image/gif");
+        for (_, rendition) in gifs.take(MOST_FILES) {
+            if is_still(&engine.net, &rendition.url).await {
+                facts.still.insert(rendition.url.clone());
+            }
+        }
+    }
     let moving = |kind: MediaKind, r: &Rendition| {
         matches!(kind, MediaKind::Video | MediaKind::Animation)
             && r.has_video != Some(false)
@@ -82,22 +92,36 @@ pub(super) async fn inspect(
     facts
 }
 
+/// Whether a GIF certainly has one picture only.
+async fn is_still(net: &Net, url: &Url) -> bool {
+    match whole(net, url, "image/*").await {
+        Ok(gif) => picture::look(&gif).is_ok_and(|gif| !gif.is_animated()),
+        Err(error) => {
+            tracing::debug!(%error, url = %tombolo_net::shown(url), "it can't be looked at");
+            false
+        }
+    }
+}
+
+/// A small file.
+async fn whole(net: &Net, url: &Url, accept: &'static str) -> io::Result<Bytes> {
+    let get = Get {
+        accept,
+        family: "media",
+        max_bytes: SMALL,
+        ..Get::json(url.clone())
+    };
+    let answer = net.get(&get).await.map_err(|e| io::Error::other(e.to_string()))?;
+    if !answer.status.is_success() {
+        return Err(io::Error::other("it isn't there"));
+    }
+    Ok(answer.body)
+}
+
 async fn look_into(net: &Net, url: &Url, bytes: u64) -> Result<FileFacts, AtomsError> {
     let found = match atoms::read_ranges(&Remote { net, url }, bytes, MOST_REQUESTS).await {
         // A server that gives no pieces gives a small file whole.
-        Err(AtomsError::Io(_)) if bytes <= SMALL => {
-            let get = Get {
-                accept: "*/*",
-                family: "media",
-                max_bytes: SMALL,
-                ..Get::json(url.clone())
-            };
-            let answer = net.get(&get).await.map_err(|e| io::Error::other(e.to_string()))?;
-            if !answer.status.is_success() {
-                return Err(AtomsError::Io(io::Error::other("it isn't there")));
-            }
-            atoms::read(io::Cursor::new(answer.body))?
-        }
+        Err(AtomsError::Io(_)) if bytes <= SMALL => atoms::read(io::Cursor::new(whole(net, url, "*/*").await?))?,
         other => other?,
     };
     if !found.complete {
@@ -113,6 +137,7 @@ async fn look_into(net: &Net, url: &Url, bytes: u64) -> Result<FileFacts, AtomsE
     Ok(FileFacts {
         private: private.collect(),
         unusual: bare.fits_as_is().err(),
+        index_last: !found.faststart && !found.fragmented,
     })
 }
 

@@ -93,6 +93,14 @@ pub struct Route {
     pub to: Vec<Leg>,
 }
 
+impl Route {
+    /// Whether the account that is read has this name.
+    fn is_by(&self, user: &str) -> bool {
+        let name = self.author.split('@').next().unwrap_or_default();
+        name.eq_ignore_ascii_case(user)
+    }
+}
+
 /// One destination of a route.
 #[derive(Clone, Debug)]
 pub struct Leg {

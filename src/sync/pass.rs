@@ -427,14 +427,24 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// The destinations at the instance that an account is read from: what they receive may turn up among its posts.
+    /// The destinations at the instance that an account is read from, if they may be that account: what they receive may turn
+    /// up among its posts.
     pub(super) fn own_destinations(&self, account: &str) -> Vec<DestinationId> {
         let Some(source) = self.sources.get(account) else {
             return Vec::new();
         };
         let origin = source.0.origin();
+        let reader = self.engine.routes.iter().find(|route| route.from == account);
+        let is_another = |id: &DestinationId| {
+            let names = self.ids.iter().filter(|(_, known)| *known == id).map(|(name, _)| name);
+            let mut users = names
+                .filter_map(|name| self.engine.destinations.get(name))
+                .map(|to| &to.username);
+            // Channels of one PeerTube account are read together.
+            id.platform != Platform::PeerTube && users.any(|user| reader.is_some_and(|route| !route.is_by(user)))
+        };
         let mut ids: Vec<DestinationId> = self.ids.values().chain(self.unresolved.keys()).cloned().collect();
-        ids.retain(|id| id.origin == origin);
+        ids.retain(|id| id.origin == origin && !is_another(id));
         ids.sort_by_key(ToString::to_string);
         ids.dedup();
         ids

@@ -55,6 +55,9 @@ impl Order<'_> {
         self.align(&mut candidate.delivery);
         let open = candidate.delivery.parts.iter().position(|part| part.copy().is_none());
         let Some(place) = open.filter(|place| *place < self.parts.len()) else {
+            if let Some(part) = candidate.delivery.parts.last_mut() {
+                part.notes = self.notes.iter().map(|note| clipped(note)).collect();
+            }
             candidate.delivery.stage = Stage::InParts;
             note(engine, &candidate.delivery).await?;
             return Ok(Advance::Rest);
@@ -500,6 +503,7 @@ fn unresolved(part: &Part, reason: String, refused: Option<String>, now: DateTim
         since: now,
         absent_since: None,
         next_look: now,
+        failed_looks: 0,
         progress: part.progress(),
     })
 }

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use tombolo_model::{Destination, DestinationError, Found, Window, file_name};
+use tombolo_model::{Destination, DestinationError, Window, file_name};
 
 use super::listing::pause;
 use super::pass::{Advance, Candidate};
@@ -40,6 +40,7 @@ pub(super) async fn reconcile(
                 since: now,
                 absent_since: None,
                 next_look: now,
+                failed_looks: 0,
                 progress: publishing.progress.clone(),
             };
             (publishing.progress.clone(), unresolved)
@@ -59,10 +60,17 @@ pub(super) async fn reconcile(
         Ok(found) => found,
         Err(DestinationError::AuthLost(reason)) => return Ok(Advance::AuthLost(reason)),
         Err(DestinationError::Throttled { what, until }) => return Ok(Advance::Blocked(until, what)),
-        Err(e) => Found {
-            copies: Vec::new(),
-            blind: Some(e.to_string()),
-        },
+        Err(e) => {
+            let soon = pause(unresolved.failed_looks + 1, engine.entropy.fraction());
+            let soon = TimeDelta::from_std(soon).unwrap_or(BLIND_PAUSE).min(BLIND_PAUSE);
+            let unresolved = Unresolved {
+                failed_looks: unresolved.failed_looks + 1,
+                ..unresolved
+            };
+            part.state = blind(unresolved, &e.to_string(), now + soon);
+            super::deliver::note(engine, delivery).await?;
+            return Ok(Advance::Rest);
+        }
     };
     // A copy that another delivery or another part has made isn't this one's.
     let mut own = Vec::new();
@@ -87,7 +95,7 @@ pub(super) async fn reconcile(
                 times: 0,
             },
         },
-        (None, Some(why)) => blind(unresolved, &why, now),
+        (None, Some(why)) => blind(unresolved, &why, now + BLIND_PAUSE),
         (None, None) => {
             // A server that keeps answering nothing useful is given more and more time.
             let patience = if part.posts > 1 {
@@ -109,10 +117,10 @@ pub(super) async fn reconcile(
     Ok(advance)
 }
 
-fn blind(unresolved: Unresolved, why: &str, now: DateTime<Utc>) -> PartState {
+fn blind(unresolved: Unresolved, why: &str, next_look: DateTime<Utc>) -> PartState {
     PartState::Unknown(Unresolved {
         reason: format!("it may have been published, and the destination doesn't show whether: {why}"),
-        next_look: now + BLIND_PAUSE,
+        next_look,
         ..unresolved
     })
 }
@@ -158,6 +166,7 @@ mod tests {
             since: at(since),
             absent_since: absent_since.map(at),
             next_look: at(0),
+            failed_looks: 0,
             progress: PublishProgress::default(),
         }
     }

@@ -1,7 +1,7 @@
 //! For each medium the forms in which it may go, the best first: the ladder. Pure.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tombolo_model::{Caption, Focus, Limits, Media, MediaKind, MediaLimits, Packaging, Post, PostKind, Rendition};
 use tombolo_text as text;
@@ -21,6 +21,8 @@ pub struct Facts {
     pub sizes: BTreeMap<Url, u64>,
     /// What the files themselves say.
     pub files: BTreeMap<Url, FileFacts>,
+    /// GIFs that don't move: their sources take every GIF for one that does.
+    pub still: BTreeSet<Url>,
     /// Why videos can't be worked on here; `None`: they can.
     pub no_ffmpeg: Option<String>,
     /// Whether the destination can continue a status by another.
@@ -40,6 +42,8 @@ pub struct FileFacts {
     pub private: Vec<String>,
     /// Why some players may not play it, if that is so.
     pub unusual: Option<String>,
+    /// Whether its index stands behind its pictures: a player must have the whole file before it begins.
+    pub index_last: bool,
 }
 
 /// One medium, and the forms in which it may go.
@@ -145,6 +149,18 @@ impl Rung {
             Self::Remux { video, .. } | Self::Transcode { video, .. } => Some(video),
             Self::Slideshow { pictures, .. } => pictures.first(),
             Self::Thumbnail(_) | Self::LinkOnly => None,
+        }
+    }
+
+    /// Whether it is a file that plays.
+    pub fn is_moving(&self) -> bool {
+        match self {
+            Self::Import(_)
+            | Self::AsItIs(_)
+            | Self::Remux { .. }
+            | Self::Transcode { .. }
+            | Self::Slideshow { .. } => true,
+            Self::Picture(_) | Self::Thumbnail(_) | Self::LinkOnly => false,
         }
     }
 
@@ -293,7 +309,11 @@ impl Ladder<'_> {
         let (mut as_they_are, mut repackaged) = (Vec::new(), Vec::new());
         for rendition in &pictures {
             match self.unfit(rendition) {
-                None if self.limits.keeps_files && rendition.packaging == Packaging::FragmentedMp4 && encoder => {
+                None if self.limits.keeps_files && !self.begins_at_once(rendition) && encoder => {
+                    self.passed_over.push(format!(
+                        "{} begins to play only when all of it is there",
+                        describe(rendition)
+                    ));
                     repackaged.push(self.remux(rendition));
                     as_they_are.push(Rung::AsItIs(Box::new((*rendition).clone())));
                 }
@@ -307,9 +327,7 @@ impl Ladder<'_> {
             }
         }
         // Viewers of a server that keeps files get what is sent: a file that begins to play at once is better.
-        if self.limits.keeps_files
-            && !matches!(as_they_are.first(), Some(Rung::AsItIs(r)) if r.packaging == Packaging::File)
-        {
+        if self.limits.keeps_files && !matches!(as_they_are.first(), Some(Rung::AsItIs(r)) if self.begins_at_once(r)) {
             self.rungs.append(&mut repackaged);
             self.rungs.append(&mut as_they_are);
         } else {
@@ -326,6 +344,12 @@ impl Ladder<'_> {
         {
             self.passed_over.push(why.clone());
         }
+    }
+
+    /// Whether a player begins with it before it has the whole file.
+    fn begins_at_once(&self, rendition: &Rendition) -> bool {
+        let file = self.facts.files.get(&rendition.url);
+        rendition.packaging == Packaging::File && !file.is_some_and(|file| file.index_last)
     }
 
     fn remux(&self, rendition: &Rendition) -> Rung {

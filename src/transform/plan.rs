@@ -1,5 +1,6 @@
 //! What becomes of one post at one destination: the parts, in order.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -164,17 +165,31 @@ pub struct VideoPlan {
 
 /// Decides. The link to the original is always in the text, so that the copy can be recognised.
 pub fn plan(post: &Post, facts: &Facts, limits: &Limits, settings: &Settings) -> Plan {
+    let post = as_it_is(post, facts);
     let planner = Planner {
-        post,
+        post: &post,
         facts,
         limits,
         settings,
-        words: words(post),
+        words: words(&post),
     };
     match &limits.video {
         Some(rules) => planner.videos(rules),
         None => planner.statuses(),
     }
+}
+
+/// The post with what its files say of themselves: a GIF that doesn't move is a picture.
+fn as_it_is<'a>(post: &'a Post, facts: &Facts) -> Cow<'a, Post> {
+    let is_still = |media: &Media| media.renditions.iter().any(|r| facts.still.contains(&r.url));
+    if !post.media.iter().any(is_still) {
+        return Cow::Borrowed(post);
+    }
+    let mut post = post.clone();
+    for media in post.media.iter_mut().filter(|media| is_still(media)) {
+        media.kind = MediaKind::Image;
+    }
+    Cow::Owned(post)
 }
 
 /// The first letters and digits of a text: what is left of it in any server's rendering.
@@ -240,16 +255,12 @@ impl Planner<'_> {
         let most = self.limits.media.per_post.max(1);
         let mix = self.limits.media.mix;
         let is_moving = |media: &Media| match media.kind {
-            MediaKind::Video | MediaKind::Audio => true,
-            // A server that keeps files shows a looped video as the video it is.
-            MediaKind::Animation => {
-                mix == Mix::OneKind
-                    && media
-                        .renditions
-                        .first()
-                        .is_none_or(|r| !r.media_type.starts_with("image/"))
+            // Where every file is of the post's one kind, it counts as what it is sent as.
+            MediaKind::Video | MediaKind::Animation if mix == Mix::OneKind => {
+                self.climb(media).rungs.first().is_some_and(Rung::is_moving)
             }
-            MediaKind::Image => false,
+            MediaKind::Video | MediaKind::Audio => true,
+            MediaKind::Animation | MediaKind::Image => false,
         };
         let mut groups: Vec<(bool, Vec<&Media>)> = Vec::new();
         for media in &self.post.media {

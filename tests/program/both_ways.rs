@@ -1,98 +1,11 @@
 //! Every platform as source and as destination, and every kind of post: what arrives at the server is what is asserted.
 
-use tombolo_mastodon::stand_in::{Mastodon, NewMedia as Attached, NewStatus, PostedKind};
-use tombolo_peertube::stand_in::{FileBody, PeerTube, Uploaded};
-use tombolo_pixelfed::stand_in::{InstanceLimits, NewMedia, NewPost, Pixelfed};
+use tombolo_mastodon::stand_in::{NewMedia as Attached, NewStatus, PostedKind};
+use tombolo_peertube::stand_in::FileBody;
+use tombolo_pixelfed::stand_in::{InstanceLimits, NewMedia, NewPost};
 
-use crate::rig::{Pass, Tombolo, media, peertube, sha256, video};
-
-/// Three islands; the same creator on each.
-struct Islands {
-    tube: PeerTube,
-    toots: Mastodon,
-    photos: Pixelfed,
-    accounts: String,
-}
-
-impl Islands {
-    async fn new() -> Self {
-        let tube = peertube().await;
-        let toots = Mastodon::start(tombolo_mastodon::stand_in::Options::default())
-            .await
-            .unwrap();
-        let photos = Pixelfed::start(tombolo_pixelfed::stand_in::Options::default())
-            .await
-            .unwrap();
-        let (token, other) = (toots.add_account("me"), toots.add_account("second"));
-        let photo_token = photos.add_account("me");
-        let base = |url: &url::Url| url.as_str().trim_end_matches('/').to_owned();
-        let accounts = format!(
-            r#"
-[accounts.tube]
-platform = "peertube"
-instance = "{tube}"
-handle = "alice_channel"
-username = "alice"
-password = "{password}"
-
-[accounts.toots]
-platform = "mastodon"
-instance = "{toots}"
-handle = "me"
-token = "{token}"
-settle = "1s"
-
-[accounts.second]
-platform = "mastodon"
-instance = "{toots}"
-handle = "second"
-token = "{other}"
-settle = "1s"
-
-[accounts.photos]
-platform = "pixelfed"
-instance = "{photos}"
-handle = "me"
-token = "{photo_token}"
-"#,
-            tube = tube.base().as_str().trim_end_matches('/'),
-            password = tube.password("alice"),
-            toots = base(toots.base()),
-            photos = base(photos.base()),
-        );
-        Self {
-            tube,
-            toots,
-            photos,
-            accounts,
-        }
-    }
-
-    /// With one route; `more` holds further settings of it.
-    fn route(&self, from: &str, to: &str, more: &str) -> Tombolo {
-        let route = format!("[routes.r]\nfrom = \"{from}\"\nto = [\"{to}\"]\nsince = \"beginning\"\n{more}\n");
-        Tombolo::configured(&format!("{}\n{route}", self.accounts))
-    }
-
-    fn toot(&self, status: NewStatus) -> String {
-        self.toots.publish("me", status).expect("it is published").uri
-    }
-
-    fn uploads(&self) -> Vec<Uploaded> {
-        self.tube.uploaded()
-    }
-}
-
-fn photo(shade: u8) -> Vec<u8> {
-    let picture = image::RgbImage::from_fn(320, 200, |x, _| image::Rgb([shade, u8::try_from(x / 2).unwrap(), 90]));
-    let mut bytes = std::io::Cursor::new(Vec::new());
-    picture.write_to(&mut bytes, image::ImageFormat::Png).unwrap();
-    bytes.into_inner()
-}
-
-fn reason(pass: &Pass) -> &str {
-    pass.lines[0]["reason"].as_str().unwrap_or_default()
-}
+use crate::islands::{Islands, files_below, photo, reason};
+use crate::rig::{Tombolo, media, sha256, video};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn photos_on_mastodon_become_an_album_on_pixelfed_and_the_rest_a_further_post() {
@@ -151,7 +64,7 @@ async fn a_video_on_mastodon_becomes_a_video_on_peertube_with_its_words_and_its_
     );
     let pass = islands.route("toots", "tube", "").sync(&["--wait", "30s"]).await;
     assert_eq!(pass.count("published"), 1, "{}{}", pass.stdout, pass.stderr);
-    let uploads = islands.uploads();
+    let uploads = islands.tube.uploaded();
     let [video] = uploads.as_slice() else {
         panic!("{uploads:?}")
     };
@@ -317,7 +230,7 @@ async fn a_ring_of_routes_carries_every_post_once() {
     }
     let counts = || {
         (
-            islands.uploads().len(),
+            islands.tube.uploaded().len(),
             islands.toots.statuses("me").len(),
             islands.photos.statuses("me").len(),
         )
@@ -381,7 +294,7 @@ async fn photos_become_a_slideshow_on_peertube_only_where_the_route_says_so() {
         .sync(&["--wait", "30s"])
         .await;
     assert_eq!(pass.count("published"), 1, "{}{}", pass.stdout, pass.stderr);
-    assert_eq!(islands.uploads()[0].details.title, "Two photos");
+    assert_eq!(islands.tube.uploaded()[0].details.title, "Two photos");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -421,21 +334,7 @@ async fn a_video_that_is_too_large_is_encoded_and_without_ffmpeg_its_picture_goe
             assert!(reason(&pass).contains("ffmpeg"), "{}", reason(&pass));
         }
         let work = tombolo.data_dir().join("work");
-        let left = walk(&work);
+        let left = files_below(&work);
         assert!(left.is_empty(), "working files are left: {left:?}");
     }
-}
-
-/// Files below a folder, but for locks.
-fn walk(dir: &std::path::Path) -> Vec<std::path::PathBuf> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
-        let path = entry.path();
-        if path.is_dir() {
-            found.extend(walk(&path));
-        } else if !path.ends_with("lock") && !path.to_string_lossy().contains("lock") {
-            found.push(path);
-        }
-    }
-    found
 }

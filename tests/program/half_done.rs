@@ -33,7 +33,9 @@ fn album_of_six(islands: &Islands) {
     });
     let album = NewPost {
         text: "Six waves".into(),
-        media: (0..6).map(|n| NewMedia::new(photo(n * 30), &format!("Wave {n}"))).collect(),
+        media: (0..6)
+            .map(|n| NewMedia::new(photo(n * 30), &format!("Wave {n}")))
+            .collect(),
         ..NewPost::default()
     };
     islands.photos.post("me", album).expect("it is published");
@@ -43,7 +45,10 @@ fn album_of_six(islands: &Islands) {
 fn alts(islands: &Islands) -> Vec<Vec<String>> {
     let statuses = islands.toots.statuses("me");
     let of = |media: &tombolo_mastodon::stand_in::PostedMedia| media.description.clone().unwrap_or_default();
-    statuses.iter().map(|status| status.media.iter().map(of).collect()).collect()
+    statuses
+        .iter()
+        .map(|status| status.media.iter().map(of).collect())
+        .collect()
 }
 
 fn six_waves() -> Vec<Vec<String>> {
@@ -67,9 +72,15 @@ async fn retry_frees_what_is_missing_of_a_half_published_album_and_nothing_else(
     let pass = tombolo.sync(&["--wait", "0s"]).await;
     assert_eq!(pass.count("failed"), 1, "{}{}", pass.stdout, pass.stderr);
     assert!(reason(&pass).contains("part 2 of 2"), "{}", reason(&pass));
-    assert!(tombolo.sync(&[]).await.lines.is_empty(), "a failure isn't tried again by itself");
+    assert!(
+        tombolo.sync(&[]).await.lines.is_empty(),
+        "a failure isn't tried again by itself"
+    );
     let freed = tombolo.run(&["retry"]).await;
-    assert!(String::from_utf8_lossy(&freed.stdout).contains("1 post is free again"), "{freed:?}");
+    assert!(
+        String::from_utf8_lossy(&freed.stdout).contains("1 post is free again"),
+        "{freed:?}"
+    );
     let pass = tombolo.sync(&[]).await;
     assert_eq!(pass.count("published"), 1, "{}{}", pass.stdout, pass.stderr);
     assert_eq!(alts(&islands), six_waves());
@@ -98,16 +109,33 @@ async fn an_album_is_completed_as_it_was_begun_though_the_instance_takes_more_by
 #[tokio::test(flavor = "multi_thread")]
 async fn a_post_shortened_while_its_thread_is_on_its_way_ends_the_thread_and_it_is_said() {
     let islands = Islands::new().await;
-    let long = |sentence: &str| NewVideo::titled("Long").description(sentence).web([playable(640, 360, 20_000)]);
-    let video = islands.tube.publish(long(&"A sentence of some length about the sea. ".repeat(30)));
+    let long = |sentence: &str| {
+        NewVideo::titled("Long")
+            .description(sentence)
+            .web([playable(640, 360, 20_000)])
+    };
+    let video = islands
+        .tube
+        .publish(long(&"A sentence of some length about the sea. ".repeat(30)));
     second_status(&islands, 1, 503);
     let tombolo = islands.route("tube", "toots", "overflow = \"thread\"");
     let pass = tombolo.sync(&["--wait", "0s"]).await;
-    assert_eq!((pass.count("published"), islands.toots.statuses("me").len()), (0, 1), "{}", pass.stderr);
-    islands.tube.edit(&video.uuid, |details| details.description = Some("Short now.".into()));
+    assert_eq!(
+        (pass.count("published"), islands.toots.statuses("me").len()),
+        (0, 1),
+        "{}",
+        pass.stderr
+    );
+    islands
+        .tube
+        .edit(&video.uuid, |details| details.description = Some("Short now.".into()));
     let pass = ends(&tombolo, &["--wait", "80s"]).await;
     assert_eq!(pass.count("published"), 1, "{}{}", pass.stdout, pass.stderr);
-    assert!(reason(&pass).contains("changed while its parts were on their way"), "{}", reason(&pass));
+    assert!(
+        reason(&pass).contains("changed while its parts were on their way"),
+        "{}",
+        reason(&pass)
+    );
     assert_eq!(islands.toots.statuses("me").len(), 1);
 }
 
@@ -127,11 +155,16 @@ async fn a_better_reader_later_carries_nothing_that_was_there_before() {
         )
     };
     let base = islands.toots.base().as_str().trim_end_matches('/').to_owned();
-    let without = format!("[accounts.toots]\nplatform = \"mastodon\"\ninstance = \"{base}\"\nhandle = \"me\"\nread = \"rss\"\n");
+    let without =
+        format!("[accounts.toots]\nplatform = \"mastodon\"\ninstance = \"{base}\"\nhandle = \"me\"\nread = \"rss\"\n");
     let tombolo = Tombolo::configured(&config(&without));
     let pass = tombolo.sync(&[]).await;
     assert_eq!(pass.code, 0, "{}", pass.stderr);
-    assert!(pass.stderr.contains("read by rss (the newest 20 only)"), "{}", pass.stderr);
+    assert!(
+        pass.stderr.contains("read by rss (a window of the newest 20 posts)"),
+        "{}",
+        pass.stderr
+    );
     let start = islands.accounts.find("[accounts.toots]").expect("it is there");
     let end = islands.accounts.find("[accounts.second]").expect("it is there");
     tombolo.configure(&config(&islands.accounts[start..end]));
@@ -181,14 +214,29 @@ async fn two_routes_to_one_account_share_the_posts_by_their_rules() {
     let tombolo = Tombolo::configured(&config);
     let begins = || {
         let statuses = islands.toots.statuses("second");
-        statuses.iter().map(|s| s.text.lines().next().unwrap_or_default().to_owned()).collect::<Vec<_>>()
+        statuses
+            .iter()
+            .map(|s| s.text.lines().next().unwrap_or_default().to_owned())
+            .collect::<Vec<_>>()
     };
     // One route alone leaves the other's posts to it.
     let pass = tombolo.sync(&["photos"]).await;
-    assert_eq!((pass.code, pass.count("published")), (0, 1), "{}{}", pass.stdout, pass.stderr);
+    assert_eq!(
+        (pass.code, pass.count("published")),
+        (0, 1),
+        "{}{}",
+        pass.stdout,
+        pass.stderr
+    );
     assert!(begins()[0].starts_with("Photo: A photo"), "{:?}", begins());
     let pass = tombolo.sync(&[]).await;
-    assert_eq!((pass.code, pass.count("published")), (0, 1), "{}{}", pass.stdout, pass.stderr);
+    assert_eq!(
+        (pass.code, pass.count("published")),
+        (0, 1),
+        "{}{}",
+        pass.stdout,
+        pass.stderr
+    );
     assert_eq!(begins()[1], "A text");
     assert!(tombolo.sync(&[]).await.lines.is_empty());
 }
@@ -197,10 +245,14 @@ async fn two_routes_to_one_account_share_the_posts_by_their_rules() {
 async fn what_may_have_been_published_is_freed_only_by_a_person_who_says_so() {
     let islands = Islands::new().await;
     islands.toot(NewStatus::new("Perhaps there"));
-    islands.toots.faults().next("POST", "/api/v1/statuses", 1, Fault::CutBefore);
+    islands
+        .toots
+        .faults()
+        .next("POST", "/api/v1/statuses", 1, Fault::CutBefore);
     islands.toots.faults().next(
         "GET",
-        "/api/v1/accounts/",
+        // An id, so that the account itself can be asked for.
+        "/api/v1/accounts/1",
         u32::MAX,
         Fault::Answer(500, Vec::new(), String::new()),
     );
@@ -212,9 +264,15 @@ async fn what_may_have_been_published_is_freed_only_by_a_person_who_says_so() {
     let pass = tombolo.sync(&["--wait", "0s"]).await;
     assert_eq!(pass.count("unknown"), 1, "{}{}", pass.stdout, pass.stderr);
     let freed = tombolo.run(&["retry", "Perhaps"]).await;
-    assert!(!String::from_utf8_lossy(&freed.stdout).contains("free again:"), "{freed:?}");
+    assert!(
+        !String::from_utf8_lossy(&freed.stdout).contains("free again:"),
+        "{freed:?}"
+    );
     let freed = tombolo.run(&["retry", "--unknown", "Perhaps"]).await;
-    assert!(String::from_utf8_lossy(&freed.stdout).contains("1 post is free again"), "{freed:?}");
+    assert!(
+        String::from_utf8_lossy(&freed.stdout).contains("1 post is free again"),
+        "{freed:?}"
+    );
     islands.toots.faults().clear();
     let pass = tombolo.sync(&[]).await;
     assert_eq!(pass.count("published"), 1, "{}{}", pass.stdout, pass.stderr);

@@ -2,12 +2,19 @@
 #![allow(missing_docs)]
 
 mod hostile;
+mod islands;
+mod options;
 mod rig;
 mod snac;
+mod video_ladder;
 
 mod bad_input;
 mod bad_input_at_destination;
 mod both_ways;
+mod cells_read;
+mod cells_written_pictures;
+mod cells_written_videos;
 mod command_line;
 mod first_line;
 mod first_line_to_snac;
+mod half_done;

@@ -305,7 +305,10 @@ fn media_of_entity(entity: &MediaEntity) -> Media {
         .find_map(|url| web_address(url));
     let by_name = url.as_ref().and_then(|url| type_of_name(url.path()));
     let media_type = entity.mime.clone().or_else(|| by_name.map(str::to_owned));
+    let plays = entity.duration.is_some_and(|seconds| seconds > 0.0);
     let kind = match entity.kind.as_str() {
+        // GoToSocial keeps a GIF and calls it an image, but tells how long it plays.
+        "image" if plays && media_type.as_deref() == Some("image/gif") => MediaKind::Animation,
         "image" => MediaKind::Image,
         "video" => MediaKind::Video,
         "gifv" => MediaKind::Animation,
@@ -447,4 +450,29 @@ fn type_of_name(path: &str) -> Option<&'static str> {
         "aac" => "audio/aac",
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn kind_of(media: &Value) -> MediaKind {
+        let status = json!({"id": "1", "uri": "https://s.example/1", "media_attachments": [media]});
+        let status = tombolo_mastoapi::parse_status(&status).expect("a status");
+        media_of_entity(&status.media[0]).kind
+    }
+
+    /// As recorded of GoToSocial 0.20.
+    #[test]
+    fn a_gif_that_is_called_an_image_is_an_animation_when_it_plays() {
+        let url = "https://s.example/fileserver/original/1.gif";
+        let meta = |original: Value| json!({"id": "2", "type": "image", "url": url, "meta": {"original": original}});
+        let playing = json!({"width": 200, "height": 150, "frame_rate": "5/1", "duration": 2});
+        assert_eq!(kind_of(&meta(playing)), MediaKind::Animation);
+        assert_eq!(kind_of(&meta(json!({"width": 200, "height": 150}))), MediaKind::Image);
+        let photo = json!({"id": "2", "type": "image", "url": "https://s.example/1.webp", "meta": {"original": {"duration": 2}}});
+        assert_eq!(kind_of(&photo), MediaKind::Image);
+    }
 }

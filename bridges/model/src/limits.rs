@@ -135,6 +135,18 @@ pub struct ImageFit {
 impl MediaLimits {
     /// Whether files of this MIME type are taken. An instance that lists nothing is taken to accept what Mastodon does.
     pub fn takes(&self, media_type: &str) -> bool {
-        self.types.is_empty() || self.types.iter().any(|t| t.eq_ignore_ascii_case(media_type))
+        let wanted = usual_name(media_type);
+        self.types.is_empty() || self.types.iter().any(|t| usual_name(t).eq_ignore_ascii_case(wanted))
+    }
+}
+
+/// One name for types that go by several (snac 2.75 lists `audio/mp3`).
+fn usual_name(media_type: &str) -> &str {
+    match media_type {
+        "audio/mp3" => "audio/mpeg",
+        "audio/x-wav" | "audio/wave" => "audio/wav",
+        "audio/x-m4a" | "audio/m4a" => "audio/mp4",
+        "image/jpg" => "image/jpeg",
+        other => other,
     }
 }

@@ -59,8 +59,8 @@ impl fmt::Display for Completeness {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Complete => f.write_str("complete"),
-            Self::Window(newest) => write!(f, "the newest {newest} only"),
-            Self::BestEffort => f.write_str("best effort"),
+            Self::Window(newest) => write!(f, "a window of the newest {newest} posts"),
+            Self::BestEffort => f.write_str("best effort, posts may be missed"),
         }
     }
 }

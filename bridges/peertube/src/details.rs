@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use tombolo_model::{Copy, DestinationError, Difference, Draft, VideoDraft, Visibility};
 
 use crate::config::Config;
-use crate::place::{Channel, Place, SUMMARY};
+use crate::licence;
+use crate::place::{Channel, LICENCES, Place, SUMMARY};
 use crate::wire::OwnVideo;
 
 /// How much is kept of what a server made of a video otherwise than meant.
@@ -38,7 +39,7 @@ pub(crate) async fn fields(
     }
     for (field, list, concept) in [
         ("category", "categories", &video.category),
-        ("licence", "licences", &video.licence),
+        ("licence", LICENCES, &video.licence),
     ] {
         if let Some(concept) = concept
             && let Some(id) = place.code(list, &concept.label).await?
@@ -118,9 +119,7 @@ pub(crate) fn compare(copy: &mut Copy, got: &OwnVideo, draft: &Draft, video: &Vi
         ("licence", &video.licence, &got.licence),
     ] {
         if let Some(meant) = meant
-            && got
-                .as_ref()
-                .is_none_or(|got| !got.eq_ignore_ascii_case(meant.label.trim()))
+            && got.as_ref().is_none_or(|got| !licence::same(got, &meant.label))
         {
             let got = got.clone().unwrap_or_else(|| "none".to_owned());
             differ(copy, what, &meant.label, &got);

@@ -13,6 +13,7 @@ mod details;
 mod file;
 mod grant;
 mod import;
+mod licence;
 mod look;
 mod outbox;
 mod place;

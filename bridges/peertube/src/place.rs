@@ -14,6 +14,7 @@ use tombolo_model::{
 
 use crate::caller::{Caller, json};
 use crate::config::Config;
+use crate::licence;
 use crate::wire::Problem;
 
 /// How long an instance's configuration is believed.
@@ -32,6 +33,9 @@ pub(crate) const SUMMARY: usize = 250;
 const NEARLY: f64 = 0.9;
 /// Most channels and list entries that are looked at.
 const MAX_ENTRIES: usize = 1000;
+
+/// The list of licences.
+pub(crate) const LICENCES: &str = "licences";
 
 /// A channel of the account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -205,7 +209,10 @@ impl Place {
     pub(crate) async fn code(&self, list: &str, label: &str) -> Result<Option<u64>, DestinationError> {
         let wanted = label.trim().to_lowercase();
         let found = self.list(list).await?;
-        let found = found.iter().find(|(_, name)| name.trim().to_lowercase() == wanted);
+        let found = found.iter().find(|(_, name)| match list {
+            LICENCES => licence::same(name, label),
+            _ => name.trim().to_lowercase() == wanted,
+        });
         Ok(found.and_then(|(id, _)| id.parse().ok()))
     }
 
