@@ -123,16 +123,13 @@ impl Rung {
                 ..
             } => {
                 let subtitles = if burn_in.is_some() { ", with subtitles" } else { "" };
-                format!("video encoded anew from {}{subtitles}", describe(video))
+                format!("video encoded anew from {}{subtitles}", named(video))
             }
             Self::Transcode {
                 video,
                 seconds: Some(seconds),
                 ..
-            } => format!(
-                "the first {seconds} seconds, encoded from {}, and link",
-                describe(video)
-            ),
+            } => format!("the first {seconds} seconds, encoded from {}, and link", named(video)),
             Self::Picture(rendition) => format!("picture {}", describe(rendition)),
             Self::Slideshow { pictures, seconds } => {
                 format!("slideshow of {} pictures, {seconds} seconds each", pictures.len())
@@ -319,7 +316,7 @@ impl Ladder<'_> {
                 }
                 None => as_they_are.push(Rung::AsItIs(Box::new((*rendition).clone()))),
                 Some(Unfit { why, mendable }) => {
-                    self.passed_over.push(format!("{} {why}", describe(rendition)));
+                    self.passed_over.push(format!("{} {why}", named(rendition)));
                     if mendable && encoder {
                         repackaged.push(self.remux(rendition));
                     }
@@ -580,6 +577,16 @@ fn describe(rendition: &Rendition) -> String {
     match rendition.bytes {
         Some(bytes) => format!("{shape}, {}", human_bytes(bytes)),
         None => shape,
+    }
+}
+
+/// The same where no word for it stands before.
+fn named(rendition: &Rendition) -> String {
+    let shape = describe(rendition);
+    if shape.starts_with("of ") {
+        format!("a file {shape}")
+    } else {
+        shape
     }
 }
 

@@ -10,11 +10,13 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::Method;
 use reqwest::header::HeaderMap;
+use secrecy::SecretString;
 use serde_json::Value;
 use tombolo_model::{DestinationError, Origin, TokenStore};
 use tombolo_net::{Answer, Get, Net, NetError, Send, SendError, WriteBody, rate_limit_reset, retry_after};
 use url::Url;
 
+use crate::grant::without;
 use crate::session::{NoToken, Session};
 use crate::wire::Problem;
 
@@ -114,7 +116,7 @@ impl Caller {
         let mut renewed = false;
         loop {
             let get = Get::json(url.clone()).bearer(&token);
-            let answer = self.net.get(&get).await.map_err(destination_error)?;
+            let answer = unrepeated(self.net.get(&get).await.map_err(destination_error)?, &token);
             match refused_token(&answer) {
                 None => return Ok(answer),
                 Some(problem) if renewed => {
@@ -151,6 +153,7 @@ impl Caller {
                 SendError::NotSent(reason) => NoAnswer::NotSent(reason),
                 SendError::Unknown(reason) => NoAnswer::Unknown(reason),
             })?;
+            let answer = unrepeated(answer, &token);
             self.learn(&answer.headers);
             if answer.status.as_u16() == 429 {
                 limited += 1;
@@ -202,6 +205,14 @@ impl Caller {
             *self.pace.lock().unwrap_or_else(PoisonError::into_inner) = reset;
         }
     }
+}
+
+/// A refusal as it is shown: a server that repeats our token isn't repeated.
+fn unrepeated(mut answer: Answer, token: &SecretString) -> Answer {
+    if !answer.status.is_success() {
+        answer.body = without(&String::from_utf8_lossy(&answer.body), token).into();
+    }
+    answer
 }
 
 /// A refusal of the token. 401 means "private" and "blocked" too: the code tells them apart (contract peertube §11.2).

@@ -17,6 +17,9 @@ use url::Url;
 use crate::post_from_activitypub;
 use crate::source::Creator;
 
+/// How often the pages are walked through where videos are deleted meanwhile.
+const MAX_WALKS: usize = 4;
+
 /// Where this reader stands.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -55,29 +58,40 @@ pub(crate) async fn poll(net: &Net, creator: &Creator, cursor: &Cursor) -> Resul
     }))
 }
 
-/// Reads all pages, up to the first empty one: totals lie, and empty pages still have a `next`.
+/// Reads all pages, up to the first empty one: totals lie, and empty pages still have a `next`. Pages are counted from the
+/// head, so that a video deleted meanwhile moves another one out of sight: then all are read again.
 pub(crate) async fn scan(net: &Net, creator: &Creator) -> Result<Poll, SourceError> {
-    let first = fetch_first_page(net, outbox(creator)?).await?;
-    let mut walk = Walk::from(net, first.clone());
+    let outbox = outbox(creator)?;
+    let first = fetch_first_page(net, outbox).await?;
     let (mut listed, mut found, mut place) = (HashSet::new(), Vec::new(), None);
-    let mut page = walk.first_if_changed(None).await?;
-    while let Some(current) = page {
-        place.get_or_insert_with(|| Place {
-            first: Some(first.clone()),
-            etag: walk.etag.clone(),
-            total: current.total,
-        });
-        let seen = sightings(&current, creator)?;
-        found.extend(seen.into_iter().filter(|s| listed.insert(s.id.clone())));
-        page = walk.next().await?;
+    for _ in 0..MAX_WALKS {
+        let mut walk = Walk::from(net, first.clone());
+        let (mut shrank, mut total) = (false, None);
+        let mut page = walk.first_if_changed(None).await?;
+        while let Some(current) = page {
+            place.get_or_insert_with(|| Place {
+                first: Some(first.clone()),
+                etag: walk.etag.clone(),
+                total: current.total,
+            });
+            shrank |= matches!((total, current.total), (Some(before), Some(now)) if now < before);
+            total = current.total.or(total);
+            let seen = sightings(&current, creator)?;
+            found.extend(seen.into_iter().filter(|s| listed.insert(s.id.clone())));
+            page = walk.next().await?;
+        }
+        if !shrank {
+            return Ok(Poll::Seen(Listing {
+                sightings: found,
+                cursor: cursor_of(&place.unwrap_or_default()),
+                complete: true,
+                scan_needed: false,
+            }));
+        }
     }
-    let cursor = cursor_of(&place.unwrap_or_default());
-    Ok(Poll::Seen(Listing {
-        sightings: found,
-        cursor,
-        complete: true,
-        scan_needed: false,
-    }))
+    Err(SourceError::Transient(format!(
+        "{outbox} loses videos whenever it is read"
+    )))
 }
 
 /// Reads one video by its id.

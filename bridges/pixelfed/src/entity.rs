@@ -175,7 +175,8 @@ fn media(value: &Value) -> Option<Media> {
     let frame = text("preview_url").filter(|p| kind == MediaKind::Video && !p.ends_with("/no-preview.png"));
     Some(Media {
         kind,
-        alt: text("description").map(str::to_owned),
+        // Purified on its way in: `&` is stored as `&amp;`.
+        alt: text("description").map(crate::text::decoded),
         thumbnail: frame.and_then(address).filter(|frame| Some(frame) != url.as_ref()),
         renditions: url
             .map(|url| rendition(url, media_type, size("width"), size("height")))

@@ -86,7 +86,7 @@ fn hidden() -> Fetched {
 
 fn carried(post: Option<Post>, id: &ApId) -> Result<Fetched, SourceError> {
     let post = post
-        .filter(|post| post.aliases.contains(id.as_str()))
+        .filter(|post| post.aliases.contains(id.as_str()) && post.id.origin() == id.origin())
         .ok_or_else(|| SourceError::Malformed(format!("{id} is described in a way that can't be read")))?;
     if post.visibility == Visibility::Private {
         return Ok(Fetched::NotPublic("it is for followers only".into()));

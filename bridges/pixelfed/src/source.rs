@@ -269,7 +269,7 @@ impl PixelfedSource {
         let creator = self.creator().await?;
         let (reader, _) = self.reader_of(&creator).await?;
         let clock = self.api.net().clock();
-        match reader {
+        let mut poll = match reader {
             Reader::Rss => feed::poll(&self.api, &creator, cursor).await,
             Reader::Public => {
                 let account = self.account(&creator).await?;
@@ -290,7 +290,14 @@ impl PixelfedSource {
                     listing::poll(&mut pages, &account, &**clock, cursor).await
                 }
             }
+        }?;
+        // Another host can claim whatever it likes about a creator (contract activitypub §2.2).
+        if let Poll::Seen(listing) = &mut poll {
+            listing
+                .sightings
+                .retain(|sighting| sighting.id.origin() == creator.actor.origin());
         }
+        Ok(poll)
     }
 }
 

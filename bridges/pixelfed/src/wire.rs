@@ -110,7 +110,7 @@ impl Api {
         let url = self.address(path, query).map_err(Failure::Unreachable)?;
         if let Some(until) = self.net.throttled_until(&url, "api") {
             return Err(Failure::Throttled {
-                what: format!("GET {}", url.path()),
+                what: format!("GET {}{}", Origin::of(&url), url.path()),
                 until,
             });
         }
@@ -145,7 +145,7 @@ impl Api {
                 what: what.to_owned(),
                 until,
             },
-            Said::Broken(status, why) => Failure::Broken(status, why),
+            Said::Broken(status, why) => Failure::Broken(status, format!("{what}: {why}")),
             Said::Strange(_, why) => Failure::Malformed(format!("{what}: {why}")),
             Said::Invalid(_, why) | Said::Refused(_, why) | Said::TooLarge(why) => {
                 Failure::Malformed(format!("{what} was refused: {why}"))

@@ -135,7 +135,10 @@ pub(super) fn document(client: &Client, answer: &Answer) -> Result<Value, Source
         404 | 410 if is_json(answer) => Err(SourceError::NotFound(format!(
             "{from} no longer knows the account; check instance and handle"
         ))),
-        _ => Err(SourceError::Malformed(client.error_text(status, &answer.body))),
+        _ => Err(SourceError::Malformed(format!(
+            "{from}: {}",
+            client.error_text(status, &answer.body)
+        ))),
     }
 }
 

@@ -3,6 +3,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
+
 /// What goes wrong with one request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
@@ -20,6 +22,50 @@ pub enum Fault {
     Late(Duration),
     /// The answer never comes; the request has no effect.
     Hang,
+    /// The request takes effect, and its answer waits at this gate.
+    At(Gate),
+}
+
+/// Where an answer waits until a test lets it go, so that something can happen between two requests. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Gate(Arc<(Semaphore, Semaphore)>);
+
+impl Default for Gate {
+    fn default() -> Self {
+        Self(Arc::new((Semaphore::new(0), Semaphore::new(0))))
+    }
+}
+
+impl PartialEq for Gate {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Gate {}
+
+impl Gate {
+    /// Waits until an answer waits here.
+    pub async fn reached(&self) {
+        take(&self.0.0).await;
+    }
+
+    /// Lets the answer go.
+    pub fn open(&self) {
+        self.0.1.add_permits(1);
+    }
+
+    pub(super) async fn pass(&self) {
+        self.0.0.add_permits(1);
+        take(&self.0.1).await;
+    }
+}
+
+async fn take(permits: &Semaphore) {
+    // Never closed, so that this never fails.
+    if let Ok(permit) = permits.acquire().await {
+        permit.forget();
+    }
 }
 
 /// Which requests a fault hits.

@@ -8,6 +8,6 @@ mod limits;
 pub mod recordings;
 mod server;
 
-pub use faults::{Fault, FaultRule, Faults};
+pub use faults::{Fault, FaultRule, Faults, Gate};
 pub use limits::{Verdict, WindowLimit};
 pub use server::{Arrival, Arrivals, Server, serve};

@@ -215,6 +215,11 @@ async fn answer(router: Router, request: Request<Body>, fault: Option<Fault>) ->
             Ok(response)
         }
         Some(Fault::Hang) => std::future::pending().await,
+        Some(Fault::At(gate)) => {
+            let response = ask(router, request).await;
+            gate.pass().await;
+            Ok(response)
+        }
     }
 }
 

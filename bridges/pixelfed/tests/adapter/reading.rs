@@ -5,7 +5,7 @@ use tombolo_net::stand_in::Fault;
 use tombolo_pixelfed::Read;
 use tombolo_pixelfed::stand_in::{NewMedia, NewPost, Preferences};
 
-use crate::rig::{NAME, Rig, fetched, id, ids, listed, picture, scan, seen, video};
+use crate::rig::{NAME, Notes, Rig, draft, fetched, id, ids, listed, photo, picture, publish, scan, seen, video};
 
 fn closed() -> Fault {
     Fault::Answer(
@@ -317,5 +317,44 @@ async fn a_poll_without_news_costs_one_request() {
         assert!(listed(&news).contains(&id(&new.url)));
         assert!(!news.scan_needed);
         assert_eq!(source.poll(&news.cursor).await, Ok(Poll::Unchanged));
+    }
+}
+
+#[tokio::test]
+async fn a_post_by_another_servers_id_is_neither_listed_nor_read() {
+    let rig = Rig::start().await;
+    let (post, other) = (rig.publish("x"), "https://elsewhere.example/p/alice/1");
+    let account = rig.pixelfed.account_id(NAME).expect("an account");
+    let status = serde_json::json!({
+        "id": post.id, "uri": other, "url": post.url, "content_text": "x", "created_at": "2026-11-23T05:47:00.000Z",
+        "visibility": "public", "account": {"id": account, "username": NAME},
+        "media_attachments": [{"id": "1", "url": format!("{}a.jpg", rig.pixelfed.base()), "mime": "image/jpeg"}],
+    });
+    let answer = |body: String| Fault::Answer(200, vec![("content-type".into(), "application/json".into())], body);
+    let list = format!("/api/v1/accounts/{account}/statuses");
+    let faults = rig.pixelfed.faults();
+    faults.next("GET", &list, 1, answer(serde_json::json!([status]).to_string()));
+    faults.next("GET", &list, u32::MAX, answer("[]".into()));
+    faults.next("GET", "/api/v1/statuses/", u32::MAX, answer(status.to_string()));
+    let source = rig.source_with_token();
+    assert_eq!(scan(&source).await.sightings, []);
+    let read = source.fetch(&id(&post.url)).await;
+    assert!(matches!(read, Err(SourceError::Malformed(_))), "{read:?}");
+}
+
+#[tokio::test]
+async fn an_alternative_text_is_read_as_it_was_written() {
+    let rig = Rig::start().await;
+    let draft = draft("two things", vec![photo(1, "salt & pepper")], 1);
+    publish(&rig.destination(), &draft, &mut Notes::default()).await;
+    let copy = rig.only();
+    assert_eq!(
+        copy.media[0].description.as_deref(),
+        Some("salt &amp; pepper"),
+        "stored purified"
+    );
+    for source in [rig.source_with_token(), rig.source(Read::Api), rig.source(Read::Rss)] {
+        let post = fetched(&source, &id(&copy.url)).await;
+        assert_eq!(post.media[0].alt.as_deref(), Some("salt & pepper"));
     }
 }
