@@ -109,6 +109,7 @@ async fn workshop(config: &Config, net: &Net, dry: bool) -> std::io::Result<Work
     Ok(Workshop::new(
         net.clone(),
         space,
+        config.media.space,
         ffmpeg,
         &path,
         config.media.encode_time,

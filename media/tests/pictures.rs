@@ -395,6 +395,27 @@ fn an_animated_gif_stays_animated_and_loops() {
 }
 
 #[test]
+fn a_still_gif_becomes_a_png_where_that_is_taken() {
+    let file = gif(1, 60, 40);
+    let prepared = run(&file, &takes(&["image/jpeg", "image/png", "image/gif"])).unwrap();
+    assert_eq!((prepared.media_type, prepared.extension), ("image/png", "png"));
+    assert_eq!(decode(&prepared.bytes).to_rgb8(), decode(&file).to_rgb8());
+    assert_eq!(run(&file, &takes(&["image/jpeg", "image/gif"])).unwrap().bytes, file);
+}
+
+#[test]
+fn a_png_keeps_the_word_on_what_its_colours_mean() {
+    let wide_colours = chunk(b"cICP", &[12, 13, 0, 1]);
+    let file = with_chunks(
+        &encode(quarters(40, 30), ImageFormat::Png),
+        std::slice::from_ref(&wide_colours),
+    );
+    let prepared = run(&file, &open_target()).unwrap();
+    assert!(prepared.did.is_empty(), "{:?}", prepared.did);
+    assert!(prepared.bytes.windows(wide_colours.len()).any(|w| w == wide_colours));
+}
+
+#[test]
 fn an_animation_that_is_not_taken_becomes_its_first_picture() {
     let file = gif(4, 60, 40);
     for target in [

@@ -43,6 +43,9 @@ fn words(part: &Value) -> String {
             "   boost of {original}; where the instance doesn't know it:\n"
         ));
     }
+    if let Some(parent) = word("answers") {
+        text.push_str(&format!("   continues {parent}\n"));
+    }
     if let Some(title) = word("title") {
         text.push_str(&format!("   title: {title}\n"));
     }
@@ -76,6 +79,9 @@ fn words(part: &Value) -> String {
         if !list.is_empty() {
             text.push_str(&format!(", {what}: {list}"));
         }
+    }
+    if let Some(count @ 1..) = part["dropped_tags"].as_u64() {
+        text.push_str(&format!(", tags left out: {count}"));
     }
     text.push('\n');
     text

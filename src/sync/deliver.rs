@@ -58,7 +58,7 @@ impl Run<'_> {
             return later(engine, candidate, reason).await;
         }
         let post = brought!(read_again(engine, source.as_ref(), candidate, begun).await?);
-        let notes = brought!(self.selected(candidate, &post, begun).await?);
+        let mut notes = brought!(self.selected(candidate, &post, begun).await?);
         let limits = match destination.limits().await {
             Ok(limits) => limits,
             Err(e) => return Ok(destination_failed(engine, e)),
@@ -68,7 +68,12 @@ impl Run<'_> {
             Some(basis) if begun => basis.limits.clone(),
             _ => limits,
         };
-        let facts = inspect::inspect(engine, destination, route, &candidate.delivery, &post, &limits).await;
+        let patient = candidate.tries < inspect::PATIENCE && !self.options.dry_run;
+        let facts =
+            match inspect::inspect(engine, destination, route, &candidate.delivery, &post, &limits, patient).await {
+                Ok(facts) => facts,
+                Err(reason) => return source_failed(engine, candidate, &SourceError::Transient(reason)).await,
+            };
         let parts = match plan(&post, &facts, &limits, &leg.settings) {
             Plan::Skip(why) => return skip(engine, candidate, why, self.by_rules(candidate)).await,
             Plan::Parts(parts) if parts.len() > MOST_PARTS => {
@@ -77,9 +82,10 @@ impl Run<'_> {
             }
             Plan::Parts(parts) => parts,
         };
+        notes.extend(parts.iter().flat_map(|part| part.notes.iter().cloned()));
         let notes = based(&mut candidate.delivery, &parts, &limits, notes, begun);
         if self.options.dry_run {
-            let line = preview::shown(self.line(candidate), &parts, &limits, &notes);
+            let line = preview::shown(self.line(candidate), &post, &parts, &limits, &notes, &engine.workshop);
             return Ok(Advance::Shown(Box::new(line)));
         }
         let meter = self.observer.progress(

@@ -3,12 +3,9 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
-use tombolo_model::{MediaBody, MediaError, MediaStream, Thumbnail};
-use tombolo_net::{Get, Net, NetError, shown};
+use tombolo_model::{MediaBody, MediaError, MediaStream};
+use tombolo_net::{Net, NetError, shown};
 use url::Url;
-
-/// Largest still picture held in memory. PeerTube's own limit is 8 MiB (contract peertube §7.1), its previews have 100 KiB.
-const MAX_PICTURE: u64 = 4 << 20;
 
 /// A file at the source, read as it is sent on. Nothing of it is kept.
 #[derive(Debug)]
@@ -56,34 +53,6 @@ impl MediaBody for MemoryFile {
     async fn open(&self) -> Result<(u64, MediaStream), MediaError> {
         let bytes = self.0.clone();
         Ok((bytes.len() as u64, stream::once(async { Ok(bytes) }).boxed()))
-    }
-}
-
-/// Reads a still picture.
-pub(crate) async fn picture(net: &Net, url: &Url) -> Result<Thumbnail, MediaError> {
-    let get = Get {
-        accept: "image/*",
-        family: "media",
-        max_bytes: MAX_PICTURE,
-        ..Get::json(url.clone())
-    };
-    let answer = net.get(&get).await.map_err(|e| match e {
-        NetError::Transient(message) => MediaError::Transient(message),
-        other => MediaError::Unusable(other.to_string()),
-    })?;
-    match (
-        answer.status.as_u16(),
-        answer.media_type().filter(|kind| kind.starts_with("image/")),
-    ) {
-        (200, Some(media_type)) if !answer.body.is_empty() => Ok(Thumbnail {
-            media_type,
-            bytes: answer.body,
-        }),
-        (404 | 410, _) => Err(MediaError::Gone(shown(url))),
-        (status, _) => Err(MediaError::Unusable(format!(
-            "the thumbnail at {} is no picture (status {status})",
-            shown(url)
-        ))),
     }
 }
 

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures_util::StreamExt;
+use futures_util::{StreamExt, stream};
 use tokio::io::AsyncSeekExt;
 use tokio_util::io::ReaderStream;
-use tombolo_media::picture::{Fit, Prepared, Target as PictureTarget};
+use tombolo_media::picture::{Fit, Target as PictureTarget};
 use tombolo_media::video::Encode;
 use tombolo_model::{
     CaptionDraft, Draft, Form, Limits, MediaBody, MediaDraft, MediaError, MediaStream, ProgressSink, VideoDraft,
@@ -16,7 +16,7 @@ use tombolo_net::Get;
 use url::Url;
 
 use super::Engine;
-use super::files::{MemoryFile, RemoteFile, extension, picture};
+use super::files::{MemoryFile, RemoteFile, extension};
 use super::publish::{Target, digest};
 use super::workshop::{Recipe, Unfinished, Workshop};
 use crate::ledger::{Delivery, Part};
@@ -53,12 +53,16 @@ pub(super) async fn draft(
     target: Target,
     meter: &Arc<dyn ProgressSink>,
 ) -> Result<(Draft, Vec<usize>), Unready> {
+    let now = engine.clock.now();
+    let kept = part.progress().uploaded.into_iter().filter(|kept| kept.expires > now);
     let maker = Maker {
         engine,
         limits,
         planned,
         meter,
-        name: format!("tombolo-{}-{}", delivery.key.digest(), place + 1),
+        delivery,
+        place,
+        uploaded: kept.map(|kept| kept.file_name).collect(),
     };
     let (mut media, mut places, mut import) = (Vec::new(), Vec::new(), None);
     if !matches!(target, Target::Boost(_)) {
@@ -99,13 +103,21 @@ pub(super) async fn draft(
     Ok((draft, places))
 }
 
+/// How the names of all files begin that are made for one medium of a part.
+pub(super) fn file_prefix(delivery: &Delivery, place: usize, index: usize) -> String {
+    format!("tombolo-{}-{}-{}-", delivery.key.digest(), place + 1, index + 1)
+}
+
 struct Maker<'a> {
     engine: &'a Engine,
     limits: &'a Limits,
     planned: &'a PartPlan,
     meter: &'a Arc<dyn ProgressSink>,
-    /// How the names of the part's files begin.
-    name: String,
+    delivery: &'a Delivery,
+    /// Which of the delivery's parts it is.
+    place: usize,
+    /// Names of the files that the server has already.
+    uploaded: Vec<String>,
 }
 
 impl Maker<'_> {
@@ -113,26 +125,25 @@ impl Maker<'_> {
     async fn medium(&self, index: usize, plan: &MediaPlan, rung: &Rung) -> Result<Option<MediaDraft>, Unfinished> {
         let alt = self.alt(plan).await;
         // Unique to what is in it: another file, or another alternative text, is another upload.
-        let content = digest(&format!("{} {}", rung.describe(), alt.clone().unwrap_or_default()));
-        let name = |ending: &str| format!("{}-{}-{}.{ending}", self.name, index + 1, &content[..8]);
+        let sources: Vec<&str> = rung.sources().into_iter().map(without_query).collect();
+        let content = [rung.describe(), sources.join(" "), alt.clone().unwrap_or_default()];
+        let stem = format!(
+            "{}{}",
+            file_prefix(self.delivery, self.place, index),
+            &digest(&content.join("\n"))[..8]
+        );
+        let name = |ending: &str| format!("{stem}.{ending}");
+        let sound = rung.has_sound();
         Ok(Some(match rung {
             Rung::LinkOnly => return Ok(None),
-            Rung::Picture(rendition) => {
-                let made = self.picture(&rendition.url).await?;
-                still(plan, alt, name(made.extension), made.media_type, made.bytes)
-            }
-            Rung::Thumbnail(url) => {
-                let limits = &self.limits.media;
-                let picture = picture(&self.engine.net, url).await?;
-                if !limits.takes(&picture.media_type) || picture.bytes.len() as u64 >= limits.image_bytes {
-                    let why = "the thumbnail is not a picture that the destination takes";
-                    return Err(MediaError::Unusable(why.into()).into());
-                }
-                let file = name(extension(&picture.media_type));
-                still(plan, alt, file, &picture.media_type, picture.bytes)
-            }
+            Rung::Picture(r) => self.still(plan, alt, &stem, &r.url).await?,
+            Rung::Thumbnail(url) => match self.still(plan, alt, &stem, url).await {
+                // A link without it is better than no post.
+                Err(Unfinished::NeedsDecoder(why)) => return Err(MediaError::Unusable(why).into()),
+                made => made?,
+            },
             Rung::AsItIs(r) => {
-                let source = Source::new(r.has_audio == Some(true), r.bytes.unwrap_or(0));
+                let source = Source::new(sound, r.bytes.unwrap_or(0));
                 let file = name(extension(&r.media_type));
                 // What is sent in pieces must be at hand.
                 let body = if self.limits.media.resumes {
@@ -146,16 +157,23 @@ impl Maker<'_> {
                 let (file, source) = (name("mp4"), Source::new(false, self.room()));
                 self.moving(plan, alt, file, MP4, source, self.remote(&r.url)).await
             }
-            Rung::Remux { video, audio } => {
-                let sound = audio.is_some() || video.has_audio == Some(true);
+            Rung::Remux {
+                video,
+                audio,
+                silent_track,
+            } => {
                 let file = name("mp4");
                 let recipe = Recipe::Remux {
                     video: (video.url.clone(), video.bytes),
                     audio: audio.as_ref().map(|r| (r.url.clone(), r.bytes)),
+                    silent_track: *silent_track,
                     most: self.most(),
                 };
                 let body = self.made(&file, recipe);
-                let source = Source::new(sound, video.bytes.unwrap_or(0));
+                let apart = audio.as_ref().map_or(Some(0), |r| r.bytes);
+                let adds_track = *silent_track && video.has_audio != Some(true);
+                let bytes = video.bytes.zip(apart).filter(|_| !adds_track);
+                let source = Source::new(sound, bytes.map_or(self.most(), |(video, audio)| video + audio));
                 self.moving(plan, alt, file, MP4, source, body).await
             }
             Rung::Transcode {
@@ -163,14 +181,15 @@ impl Maker<'_> {
                 audio,
                 seconds,
                 burn_in,
+                silent_track,
             } => {
                 let recipe = Recipe::Transcode {
                     video: (video.url.clone(), video.bytes),
                     audio: audio.as_ref().map(|r| (r.url.clone(), r.bytes)),
                     burn_in: burn_in.as_ref().map(|caption| caption.url.clone()),
-                    encode: self.encode(*seconds),
+                    encode: self.encode(*seconds, *silent_track),
                 };
-                self.encoded(plan, alt, name("mp4"), recipe).await
+                self.encoded(plan, alt, name("mp4"), recipe, sound).await
             }
             Rung::Slideshow { pictures, seconds } => {
                 let recipe = Recipe::Slideshow {
@@ -178,19 +197,27 @@ impl Maker<'_> {
                     seconds: *seconds,
                     most: self.most(),
                 };
-                self.encoded(plan, alt, name("mp4"), recipe).await
+                self.encoded(plan, alt, name("mp4"), recipe, sound).await
             }
         }))
     }
 
     /// A video that is encoded: it may use all the room there is.
-    async fn encoded(&self, plan: &MediaPlan, alt: Option<String>, file: String, recipe: Recipe) -> MediaDraft {
+    async fn encoded(
+        &self,
+        plan: &MediaPlan,
+        alt: Option<String>,
+        file: String,
+        recipe: Recipe,
+        sound: bool,
+    ) -> MediaDraft {
         let body = self.made(&file, recipe);
-        let source = Source::new(false, self.room());
+        // Its thumbnail has its place beside it: see `most`.
+        let source = Source::new(sound, self.engine.workshop.output(self.most()));
         self.moving(plan, alt, file, MP4, source, body).await
     }
 
-    fn encode(&self, seconds: Option<u32>) -> Encode {
+    fn encode(&self, seconds: Option<u32>, silent_track: bool) -> Encode {
         let limits = &self.limits.media;
         Encode {
             max_bytes: self.most(),
@@ -199,7 +226,7 @@ impl Maker<'_> {
             seconds: seconds.map(f64::from),
             burn_in: None,
             separate_audio: None,
-            silent_track: false,
+            silent_track,
         }
     }
 
@@ -231,10 +258,51 @@ impl Maker<'_> {
         })
     }
 
-    /// A picture within what the destination takes.
-    async fn picture(&self, url: &Url) -> Result<Prepared, Unfinished> {
+    /// A still picture as an attachment. One that the server has already isn't made again, unless it is asked for after all.
+    async fn still(
+        &self,
+        plan: &MediaPlan,
+        alt: Option<String>,
+        stem: &str,
+        url: &Url,
+    ) -> Result<MediaDraft, Unfinished> {
+        let target = self.picture_target();
+        let known = self.uploaded.iter().find_map(|file| {
+            let ending = file.strip_prefix(stem)?.strip_prefix('.')?;
+            Some((file.clone(), type_of(ending)?))
+        });
+        let (file_name, media_type, body): (_, _, Arc<dyn MediaBody>) = match known {
+            Some((file, media_type)) => {
+                let later = LaterPicture {
+                    workshop: self.engine.workshop.clone(),
+                    name: stem.to_owned(),
+                    url: url.clone(),
+                    target,
+                    meter: self.meter.clone(),
+                };
+                (file, media_type, Arc::new(later))
+            }
+            None => {
+                let workshop = &self.engine.workshop;
+                let made = workshop.picture(stem, url, &target, self.meter.as_ref()).await?;
+                let file = format!("{stem}.{}", made.extension);
+                (file, made.media_type, Arc::new(MemoryFile(made.bytes)))
+            }
+        };
+        Ok(MediaDraft {
+            file_name,
+            media_type: media_type.to_owned(),
+            alt,
+            thumbnail: None,
+            focus: plan.focus,
+            body,
+        })
+    }
+
+    /// What a picture must be brought to.
+    fn picture_target(&self) -> PictureTarget {
         let limits = &self.limits.media;
-        let target = PictureTarget {
+        PictureTarget {
             types: limits.types.clone(),
             max_bytes: limits.image_bytes.saturating_sub(1),
             max_pixels: limits.image_pixels,
@@ -243,8 +311,7 @@ impl Maker<'_> {
                 portrait: fit.portrait,
                 square: fit.square,
             }),
-        };
-        self.engine.workshop.picture(url, &target, self.meter.as_ref()).await
+        }
     }
 
     /// A video or sound, with its thumbnail.
@@ -259,11 +326,12 @@ impl Maker<'_> {
     ) -> MediaDraft {
         // A silent video with a thumbnail is refused (contract mastodon §0a.1).
         let wanted = source.sound || self.limits.video.is_some();
+        let thumbnail = self.thumbnail(plan, wanted, &file_name, source.bytes).await;
         MediaDraft {
             file_name,
             media_type: media_type.to_owned(),
             alt,
-            thumbnail: self.thumbnail(plan, wanted, source.bytes, self.room()).await,
+            thumbnail,
             focus: plan.focus,
             body,
         }
@@ -274,14 +342,33 @@ impl Maker<'_> {
         &self,
         plan: &MediaPlan,
         wanted: bool,
+        file_name: &str,
         file: u64,
-        room: u64,
     ) -> Option<tombolo_model::Thumbnail> {
         let url = plan.thumbnail.as_ref().filter(|_| wanted)?;
-        let thumbnail = picture(&self.engine.net, url).await.ok()?;
-        let bytes = thumbnail.bytes.len() as u64;
-        let beside = self.limits.media.resumes || file.saturating_add(bytes) < room;
-        (beside && bytes < self.limits.media.image_bytes).then_some(thumbnail)
+        let mut target = self.picture_target();
+        // A server of videos lists these only, and takes thumbnails all the same (contract peertube §7.1).
+        if self.limits.video.is_some() {
+            target.types = ["image/jpeg", "image/png"].map(str::to_owned).to_vec();
+        }
+        let beside = self.room().saturating_sub(file).saturating_sub(1);
+        if !self.limits.media.resumes {
+            target.max_bytes = target.max_bytes.min(beside);
+        }
+        // It goes with its file, or not at all.
+        let sent = !self.limits.media.resumes && self.uploaded.iter().any(|uploaded| uploaded == file_name);
+        if target.max_bytes == 0 || sent {
+            return None;
+        }
+        let workshop = &self.engine.workshop;
+        let made = workshop
+            .picture(file_name, url, &target, self.meter.as_ref())
+            .await
+            .ok()?;
+        Some(tombolo_model::Thumbnail {
+            media_type: made.media_type.to_owned(),
+            bytes: made.bytes,
+        })
     }
 
     /// The alternative text, with the words of the subtitles where the route says so.
@@ -350,15 +437,48 @@ impl Source {
     }
 }
 
-/// A still picture in memory, as an attachment.
-fn still(plan: &MediaPlan, alt: Option<String>, file_name: String, media_type: &str, bytes: Bytes) -> MediaDraft {
-    MediaDraft {
-        file_name,
-        media_type: media_type.to_owned(),
-        alt,
-        thumbnail: None,
-        focus: plan.focus,
-        body: Arc::new(MemoryFile(bytes)),
+/// An address without what follows its path: that part may be signed anew each time.
+fn without_query(url: &Url) -> &str {
+    let whole = url.as_str();
+    whole.split(['?', '#']).next().unwrap_or(whole)
+}
+
+/// The type of a still picture by its name's ending.
+fn type_of(ending: &str) -> Option<&'static str> {
+    let kinds = ["image/jpeg", "image/png", "image/webp", "image/gif", "image/avif"];
+    kinds.into_iter().find(|kind| extension(kind) == ending)
+}
+
+/// A picture that is prepared when it is asked for.
+struct LaterPicture {
+    workshop: Workshop,
+    name: String,
+    url: Url,
+    target: PictureTarget,
+    meter: Arc<dyn ProgressSink>,
+}
+
+impl std::fmt::Debug for LaterPicture {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LaterPicture")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl MediaBody for LaterPicture {
+    async fn open(&self) -> Result<(u64, MediaStream), MediaError> {
+        let made = self
+            .workshop
+            .picture(&self.name, &self.url, &self.target, self.meter.as_ref())
+            .await
+            .map_err(|e| match e {
+                Unfinished::Media(error) => error,
+                Unfinished::NeedsDecoder(why) => MediaError::Unusable(why),
+            })?;
+        let bytes = made.bytes.clone();
+        Ok((bytes.len() as u64, stream::once(async { Ok(bytes) }).boxed()))
     }
 }
 

@@ -399,6 +399,9 @@ impl Order<'_> {
             note_part(self.engine, candidate, place, part).await?;
             return Ok(Advance::Rest);
         };
+        // What was made for the rung that failed is of no more use.
+        let made = prepare::file_prefix(&candidate.delivery, place, index);
+        self.engine.workshop.forget_file(&made);
         // Why it wasn't a better one before is kept behind the newest reason.
         let above = format!("{here}, because ");
         let earlier = part.rung_reasons.iter().position(|reason| reason.starts_with(&above));

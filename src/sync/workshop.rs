@@ -26,7 +26,7 @@ const UNKNOWN_VIDEO: u64 = 2 << 30;
 /// A progress bar of an encode has so many steps.
 const STEPS: u64 = 1000;
 /// How a video of pictures is shaped.
-const SLIDES: (u32, u32) = (1920, 1080);
+pub(super) const SLIDES: (u32, u32) = (1920, 1080);
 
 /// The workshop of one process.
 #[derive(Clone)]
@@ -34,6 +34,8 @@ pub struct Workshop {
     net: Net,
     /// Nowhere in a dry run, which makes nothing.
     space: Option<Workspace>,
+    /// Bytes that working files may have, also where none are made.
+    most: u64,
     ffmpeg: Result<Ffmpeg, String>,
     pictures: picture::Workshop,
     encode_time: Duration,
@@ -49,6 +51,8 @@ pub(super) enum Recipe {
     Remux {
         video: (Url, Option<u64>),
         audio: Option<(Url, Option<u64>)>,
+        /// Whether a video without sound gets a silent track.
+        silent_track: bool,
         /// Most bytes of the result.
         most: u64,
     },
@@ -68,10 +72,12 @@ pub(super) enum Recipe {
 }
 
 impl Workshop {
-    /// A workshop in this folder, or one that makes nothing. `path`: where programs are looked for.
+    /// A workshop in this folder, or one that makes nothing. `most`: how many bytes its files may have together. `path`: where
+    /// programs are looked for.
     pub fn new(
         net: Net,
         space: Option<Workspace>,
+        most: u64,
         ffmpeg: Result<Ffmpeg, String>,
         path: &OsStr,
         encode_time: Duration,
@@ -84,6 +90,7 @@ impl Workshop {
         Self {
             net,
             space,
+            most,
             ffmpeg,
             pictures,
             encode_time,
@@ -92,16 +99,38 @@ impl Workshop {
     }
 
     /// How large what is made may become: beside its source, and the sound apart, there must be room for it.
-    fn output(&self, most: u64) -> u64 {
-        most.min(self.space.as_ref().map_or(0, Workspace::max) / 3)
+    pub(super) fn output(&self, most: u64) -> u64 {
+        most.min(self.most / 3)
     }
 
-    /// A place for a working file.
+    /// A place for a working file. Where there is no room for it, files that other deliveries wait with give way: these are
+    /// made again when they are needed.
     fn file(&self, name: &str, bytes: u64) -> Result<WorkFile, MediaError> {
-        match &self.space {
-            Some(space) => space.file(name, bytes).map_err(full),
-            None => Err(MediaError::Unusable("a dry run makes no files".into())),
+        let Some(space) = &self.space else {
+            return Err(MediaError::Unusable("a dry run makes no files".into()));
+        };
+        loop {
+            let no_room = match space.file(name, bytes) {
+                Ok(file) => return Ok(file),
+                Err(e) => e,
+            };
+            if no_room.wanted > no_room.max || !self.evict(name) {
+                return Err(full(no_room));
+            }
         }
+    }
+
+    /// Removes the largest file that nobody reads now and that isn't for the same delivery as the one of this name.
+    fn evict(&self, name: &str) -> bool {
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        let idle = made
+            .iter()
+            .filter(|(other, file)| Arc::strong_count(file) == 1 && !is_of_same_delivery(other, name));
+        let largest = idle.max_by_key(|(_, file)| file.room()).map(|(other, _)| other.clone());
+        largest.is_some_and(|largest| {
+            tracing::debug!(file = largest, "it gives way to other work");
+            made.remove(&largest).is_some()
+        })
     }
 
     /// Why videos can't be worked on; `None`: they can.
@@ -117,6 +146,12 @@ impl Workshop {
     pub(super) fn forget(&self, delivery: &str) {
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         made.retain(|name, _| !name.contains(delivery));
+    }
+
+    /// Removes what was made for one medium of a part: `prefix` is how its files' names begin.
+    pub(super) fn forget_file(&self, prefix: &str) {
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        made.retain(|name, _| !name.starts_with(prefix));
     }
 
     /// The file by this recipe, made now or before.
@@ -155,7 +190,12 @@ impl Workshop {
         };
         match recipe {
             Recipe::Fetch(..) => unreachable!("it is handled above"),
-            Recipe::Remux { video, audio, most } => {
+            Recipe::Remux {
+                video,
+                audio,
+                silent_track,
+                most,
+            } => {
                 let input = self.fetched(name, &video.0, video.1, meter).await?;
                 let sound = self.sound(name, audio.as_ref(), meter).await?;
                 let apart = sound.as_ref().map_or(0, WorkFile::room);
@@ -167,7 +207,7 @@ impl Workshop {
                 let output = self.file(name, room.min(self.output(*most)))?;
                 let remux = Remux {
                     separate_audio: sound.as_ref().map(|file| file.path().to_owned()),
-                    silent_track: false,
+                    silent_track: *silent_track,
                 };
                 watch("repackaging");
                 let progress = |p: Progress| told.tell(p);
@@ -188,7 +228,7 @@ impl Workshop {
                 let sound = self.sound(name, audio.as_ref(), meter).await?;
                 let subtitles = match burn_in {
                     Some(url) => Some(
-                        self.fetched_within("captions.vtt", url, None, MOST_SUBTITLES, meter)
+                        self.fetched_within(&format!("{name}.vtt"), url, None, MOST_SUBTITLES, meter)
                             .await?,
                     ),
                     None => None,
@@ -217,10 +257,7 @@ impl Workshop {
                 seconds,
                 most,
             } => {
-                let mut slides = Vec::new();
-                for (place, url) in pictures.iter().enumerate() {
-                    slides.push(self.slide(&format!("{place}-{name}"), url, meter).await?);
-                }
+                let slides = self.slides(name, pictures, meter).await?;
                 let most = self.output(*most);
                 let paths: Vec<PathBuf> = slides.iter().map(|file| file.path().to_owned()).collect();
                 let output = self.file(name, most)?;
@@ -261,6 +298,20 @@ impl Workshop {
         })
     }
 
+    /// The pictures of a slideshow, as files.
+    async fn slides(
+        &self,
+        name: &str,
+        pictures: &[Url],
+        meter: &dyn ProgressSink,
+    ) -> Result<Vec<WorkFile>, MediaError> {
+        let mut slides = Vec::new();
+        for (place, url) in pictures.iter().enumerate() {
+            slides.push(self.slide(&format!("{place}-{name}"), url, meter).await?);
+        }
+        Ok(slides)
+    }
+
     /// A picture of a slideshow, upright and stripped, as a file.
     async fn slide(&self, name: &str, url: &Url, meter: &dyn ProgressSink) -> Result<WorkFile, MediaError> {
         let target = Target {
@@ -269,7 +320,7 @@ impl Workshop {
             max_pixels: u64::from(SLIDES.0) * u64::from(SLIDES.0),
             fit: None,
         };
-        let picture = self.picture(url, &target, meter).await.map_err(|e| match e {
+        let picture = self.picture(name, url, &target, meter).await.map_err(|e| match e {
             Unfinished::Media(error) => error,
             Unfinished::NeedsDecoder(why) => MediaError::Unusable(why),
         })?;
@@ -278,14 +329,17 @@ impl Workshop {
         Ok(file)
     }
 
-    /// A picture within what the destination takes.
+    /// A picture within what the destination takes. `name`: of what it belongs to.
     pub(super) async fn picture(
         &self,
+        name: &str,
         url: &Url,
         target: &Target,
         meter: &dyn ProgressSink,
     ) -> Result<Prepared, Unfinished> {
-        let file = self.fetched_within("picture", url, None, MOST_PICTURE, meter).await?;
+        let file = self
+            .fetched_within(&format!("{name}.picture"), url, None, MOST_PICTURE, meter)
+            .await?;
         let bytes = picture::load(file.path(), &self.pictures.bounds)
             .await
             .map_err(unreadable)?;
@@ -373,6 +427,14 @@ impl Workshop {
     }
 }
 
+/// Whether both names belong to files of one delivery: they begin with the same mark of it, or one has no such mark.
+fn is_of_same_delivery(one: &str, other: &str) -> bool {
+    fn mark(name: &str) -> Option<&str> {
+        name.split_once("tombolo-")?.1.split('-').next()
+    }
+    mark(one) == mark(other)
+}
+
 /// Why a picture isn't there.
 pub(super) enum Unfinished {
     /// As with any file.
@@ -454,5 +516,71 @@ fn failed(error: VideoError) -> MediaError {
         VideoError::Full(error) => full(error),
         VideoError::Io(error) => disk(error),
         other => MediaError::Unusable(other.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tombolo_model::{SeededEntropy, SystemClock};
+    use tombolo_net::{Guard, NetConfig};
+
+    use super::*;
+
+    /// A workshop for 100 bytes, in which these files are made.
+    fn workshop(dir: &Path, files: &[(&str, u64)]) -> Workshop {
+        let config = NetConfig {
+            guard: Guard::new(Vec::new(), Vec::new()),
+            user_agent: "tests".into(),
+        };
+        let net = Net::new(config, Arc::new(SystemClock), Arc::new(SeededEntropy::new(1))).unwrap();
+        let space = Workspace::open(dir, 100).unwrap();
+        let no_ffmpeg = Err("none".to_owned());
+        let workshop = Workshop::new(net, Some(space), 100, no_ffmpeg, OsStr::new(""), Duration::from_secs(1));
+        for (name, bytes) in files {
+            let file = workshop.file(name, *bytes).expect("there is room");
+            workshop.made.lock().unwrap().insert((*name).to_owned(), Arc::new(file));
+        }
+        workshop
+    }
+
+    fn names(workshop: &Workshop) -> Vec<String> {
+        let mut names: Vec<String> = workshop.made.lock().unwrap().keys().cloned().collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn one_mediums_files_are_forgotten_and_the_others_stay() {
+        let dir = tempfile::tempdir().unwrap();
+        let files = [
+            ("tombolo-a-1-1-x.mp4", 10),
+            ("tombolo-a-1-12-x.mp4", 10),
+            ("tombolo-b-1-1-x.mp4", 10),
+        ];
+        let workshop = workshop(dir.path(), &files);
+        workshop.forget_file("tombolo-a-1-1-");
+        assert_eq!(names(&workshop), ["tombolo-a-1-12-x.mp4", "tombolo-b-1-1-x.mp4"]);
+        workshop.forget("a");
+        assert_eq!(names(&workshop), ["tombolo-b-1-1-x.mp4"]);
+    }
+
+    #[test]
+    fn files_that_nobody_reads_give_way_to_other_deliveries_work() {
+        let dir = tempfile::tempdir().unwrap();
+        let files = [("tombolo-a-1-1-x.mp4", 50), ("tombolo-b-1-1-x.mp4", 30)];
+        let workshop = workshop(dir.path(), &files);
+        let read = workshop.made.lock().unwrap()["tombolo-b-1-1-x.mp4"].clone();
+        // What is being read stays, and what is of the same delivery.
+        assert!(workshop.file("tombolo-a-1-2-x.mp4", 40).is_err());
+        assert_eq!(names(&workshop).len(), 2);
+        assert!(workshop.file("tombolo-c-1-1-x.mp4", 40).is_ok());
+        assert_eq!(names(&workshop), ["tombolo-b-1-1-x.mp4"]);
+        assert!(workshop.file("0-tombolo-c-1-1-x.mp4", 80).is_err());
+        drop(read);
+        assert!(workshop.file("0-tombolo-c-1-1-x.mp4", 80).is_ok());
+        // What could never be held isn't made room for.
+        let workshop = self::workshop(&dir.path().join("other"), &files);
+        assert!(workshop.file("tombolo-c-1-1-x.mp4", 101).is_err());
+        assert_eq!(names(&workshop).len(), 2);
     }
 }

@@ -42,8 +42,12 @@ pub struct FileFacts {
     pub private: Vec<String>,
     /// Why some players may not play it, if that is so.
     pub unusual: Option<String>,
+    /// Whether that is for the pictures themselves: a new file with the same ones is no better.
+    pub needs_encoding: bool,
+    /// Whether it has a sound track.
+    pub sound: Option<bool>,
     /// Whether its index stands behind its pictures: a player must have the whole file before it begins.
-    pub index_last: bool,
+    pub begins_late: bool,
 }
 
 /// One medium, and the forms in which it may go.
@@ -78,6 +82,8 @@ pub enum Rung {
         video: Box<Rendition>,
         /// The file with the sound, where that is another one.
         audio: Option<Box<Rendition>>,
+        /// Whether a video without sound gets a silent track.
+        silent_track: bool,
     },
     /// Encoded anew.
     Transcode {
@@ -89,6 +95,8 @@ pub enum Rung {
         seconds: Option<u32>,
         /// Subtitles to draw into the pictures.
         burn_in: Option<Caption>,
+        /// Whether a video without sound gets a silent track.
+        silent_track: bool,
     },
     /// A picture, brought within the destination's limits and stripped.
     Picture(Box<Rendition>),
@@ -114,8 +122,17 @@ impl Rung {
                 format!("sound {}", describe_bytes(rendition))
             }
             Self::AsItIs(rendition) => format!("video {}", describe(rendition)),
-            Self::Remux { video, audio: None } => format!("video {}, repackaged", describe(video)),
-            Self::Remux { video, audio: Some(_) } => format!("video {}, joined with its sound", describe(video)),
+            Self::Remux {
+                video, audio: Some(_), ..
+            } => format!("video {}, joined with its sound", describe(video)),
+            Self::Remux {
+                video,
+                audio: None,
+                silent_track: true,
+            } if video.has_audio == Some(false) => {
+                format!("video {}, repackaged with a silent sound track", describe(video))
+            }
+            Self::Remux { video, .. } => format!("video {}, repackaged", describe(video)),
             Self::Transcode {
                 video,
                 seconds: None,
@@ -158,6 +175,45 @@ impl Rung {
             | Self::Transcode { .. }
             | Self::Slideshow { .. } => true,
             Self::Picture(_) | Self::Thumbnail(_) | Self::LinkOnly => false,
+        }
+    }
+
+    /// Whether what is sent certainly has sound. A silent track counts: servers look whether there is one.
+    pub fn has_sound(&self) -> bool {
+        match self {
+            Self::AsItIs(r) => r.has_audio == Some(true),
+            Self::Remux {
+                video,
+                audio,
+                silent_track,
+            }
+            | Self::Transcode {
+                video,
+                audio,
+                silent_track,
+                ..
+            } => *silent_track || audio.is_some() || video.has_audio == Some(true),
+            Self::Import(_) | Self::Picture(_) | Self::Slideshow { .. } | Self::Thumbnail(_) | Self::LinkOnly => false,
+        }
+    }
+
+    /// The addresses of all files of the source that it is made of.
+    pub fn sources(&self) -> Vec<&Url> {
+        match self {
+            Self::Import(r) | Self::AsItIs(r) | Self::Picture(r) => vec![&r.url],
+            Self::Remux { video, audio, .. } => {
+                let audio = audio.iter().map(|r| &r.url);
+                std::iter::once(&video.url).chain(audio).collect()
+            }
+            Self::Transcode {
+                video, audio, burn_in, ..
+            } => {
+                let (audio, captions) = (audio.iter().map(|r| &r.url), burn_in.iter().map(|c| &c.url));
+                std::iter::once(&video.url).chain(audio).chain(captions).collect()
+            }
+            Self::Slideshow { pictures, .. } => pictures.iter().map(|r| &r.url).collect(),
+            Self::Thumbnail(url) => vec![url],
+            Self::LinkOnly => Vec::new(),
         }
     }
 
@@ -279,12 +335,8 @@ struct Ladder<'a> {
 impl Ladder<'_> {
     fn video(&mut self) {
         let facts = self.facts;
-        let mut pictures: Vec<&Rendition> = self
-            .media
-            .renditions
-            .iter()
-            .filter(|r| r.has_video != Some(false))
-            .collect();
+        let known: Vec<Rendition> = self.media.renditions.iter().map(|r| self.known(r)).collect();
+        let mut pictures: Vec<&Rendition> = known.iter().filter(|r| r.has_video != Some(false)).collect();
         pictures.sort_by_key(|rendition| Reverse(rank(rendition)));
         let burn_in = match self.settings.captions {
             Captions::BurnIn if !self.is_video_form => caption(self.post, self.media),
@@ -303,34 +355,43 @@ impl Ladder<'_> {
                 .push("subtitles are drawn into the pictures (captions = \"burn-in\")".into());
             self.transcode(&pictures, burn_in.as_ref());
         }
-        let (mut as_they_are, mut repackaged) = (Vec::new(), Vec::new());
+        let (mut as_they_are, mut repackaged, mut otherwise) = (Vec::new(), Vec::new(), Vec::new());
         for rendition in &pictures {
+            let as_it_is = Rung::AsItIs(Box::new((*rendition).clone()));
             match self.unfit(rendition) {
-                None if self.limits.keeps_files && !self.begins_at_once(rendition) && encoder => {
+                None if self.limits.keeps_files && rendition.packaging == Packaging::FragmentedMp4 && encoder => {
                     self.passed_over.push(format!(
                         "{} begins to play only when all of it is there",
                         describe(rendition)
                     ));
                     repackaged.push(self.remux(rendition));
-                    as_they_are.push(Rung::AsItIs(Box::new((*rendition).clone())));
+                    as_they_are.push(as_it_is);
                 }
-                None => as_they_are.push(Rung::AsItIs(Box::new((*rendition).clone()))),
-                Some(Unfit { why, mendable }) => {
+                None => as_they_are.push(as_it_is),
+                Some(Unfit { why, mend, bearable }) => {
                     self.passed_over.push(format!("{} {why}", named(rendition)));
-                    if mendable && encoder {
+                    if mend == Mend::NewFile && encoder {
                         repackaged.push(self.remux(rendition));
+                    }
+                    match bearable {
+                        Bearable::Nearly => otherwise.push(as_it_is),
+                        Bearable::ForWantOfBetter if !encoder => otherwise.push(as_it_is),
+                        Bearable::ForWantOfBetter | Bearable::Not => {}
                     }
                 }
             }
         }
         // Viewers of a server that keeps files get what is sent: a file that begins to play at once is better.
-        if self.limits.keeps_files && !matches!(as_they_are.first(), Some(Rung::AsItIs(r)) if self.begins_at_once(r)) {
+        if self.limits.keeps_files
+            && !matches!(as_they_are.first(), Some(Rung::AsItIs(r)) if r.packaging == Packaging::File)
+        {
             self.rungs.append(&mut repackaged);
             self.rungs.append(&mut as_they_are);
         } else {
             self.rungs.append(&mut as_they_are);
             self.rungs.append(&mut repackaged);
         }
+        self.rungs.append(&mut otherwise);
         if burn_in.is_none() || !encoder {
             self.transcode(&pictures, None);
         }
@@ -343,17 +404,28 @@ impl Ladder<'_> {
         }
     }
 
-    /// Whether a player begins with it before it has the whole file.
-    fn begins_at_once(&self, rendition: &Rendition) -> bool {
-        let file = self.facts.files.get(&rendition.url);
-        rendition.packaging == Packaging::File && !file.is_some_and(|file| file.index_last)
-    }
-
     fn remux(&self, rendition: &Rendition) -> Rung {
         Rung::Remux {
             video: Box::new(rendition.clone()),
             audio: self.sound_of(rendition),
+            silent_track: self.silent_track(),
         }
+    }
+
+    /// A rendition with what inspecting it has told besides.
+    fn known(&self, rendition: &Rendition) -> Rendition {
+        let file = self.facts.files.get(&rendition.url);
+        Rendition {
+            bytes: self.size(rendition),
+            has_audio: file.and_then(|file| file.sound).or(rendition.has_audio),
+            ..rendition.clone()
+        }
+    }
+
+    /// Whether a video without sound gets a silent track: servers that make their own files of what is sent take it for an
+    /// animation else, which plays over and over (contract mastodon §4.3).
+    fn silent_track(&self) -> bool {
+        self.media.kind == MediaKind::Video && !self.is_video_form && !self.limits.keeps_files
     }
 
     /// The file with the sound of a rendition that has none.
@@ -366,7 +438,7 @@ impl Ladder<'_> {
             .renditions
             .iter()
             .filter(|r| r.has_video == Some(false) && r.has_audio == Some(true));
-        sounds.max_by_key(|r| r.bytes).cloned().map(Box::new)
+        sounds.max_by_key(|r| self.size(r)).map(|r| Box::new(self.known(r)))
     }
 
     fn can_encode(&self) -> bool {
@@ -380,6 +452,7 @@ impl Ladder<'_> {
                 audio: self.sound_of(best),
                 seconds: None,
                 burn_in: burn_in.cloned(),
+                silent_track: self.silent_track(),
             });
         }
     }
@@ -394,6 +467,7 @@ impl Ladder<'_> {
                 audio: self.sound_of(best),
                 seconds: Some(seconds),
                 burn_in: None,
+                silent_track: self.silent_track(),
             });
         }
     }
@@ -409,6 +483,7 @@ impl Ladder<'_> {
                 audio: None,
                 seconds: None,
                 burn_in: None,
+                silent_track: false,
             });
             let picture = self.takes_pictures().then(|| Rung::Picture(Box::new(best.clone())));
             // A server that keeps files shows a GIF without a preview (contract pixelfed §3); others make a video of it.
@@ -450,7 +525,7 @@ impl Ladder<'_> {
     fn audio(&mut self) {
         for rendition in &self.media.renditions {
             match self.unfit_file(rendition) {
-                None => self.rungs.push(Rung::AsItIs(Box::new(rendition.clone()))),
+                None => self.rungs.push(Rung::AsItIs(Box::new(self.known(rendition)))),
                 Some(why) => self.passed_over.push(format!("the sound {why}")),
             }
         }
@@ -463,10 +538,19 @@ impl Ladder<'_> {
             .renditions
             .iter()
             .any(|r| r.has_audio == Some(true) && r.has_video == Some(false));
+        let by_encoding = |why: String| {
+            Some(Unfit {
+                why,
+                mend: Mend::Encoding,
+                bearable: Bearable::Not,
+            })
+        };
         let pixels = pixels(rendition);
         if pixels > self.limits.video_pixels {
-            let why = format!("has more pixels than the destination's {}", self.limits.video_pixels);
-            return Some(Unfit { why, mendable: false });
+            return by_encoding(format!(
+                "has more pixels than the destination's {}",
+                self.limits.video_pixels
+            ));
         }
         // The server rounds the frame rate down before it compares (contract mastodon §4.1).
         #[allow(clippy::cast_precision_loss)] // a frame rate
@@ -474,41 +558,69 @@ impl Ladder<'_> {
             .fps
             .is_some_and(|fps| fps.floor() > self.limits.video_fps as f32);
         if too_fast {
-            let why = format!(
+            return by_encoding(format!(
                 "has more than the destination's {} frames per second",
                 self.limits.video_fps
-            );
-            return Some(Unfit { why, mendable: false });
-        }
-        if self.too_large(rendition) {
-            let why = format!(
-                "is not smaller than the destination's {}",
-                human_bytes(self.limits.video_bytes)
-            );
-            return Some(Unfit { why, mendable: false });
-        }
-        let mendable = |why: String| Some(Unfit { why, mendable: true });
-        if in_two_files && rendition.has_audio != Some(true) {
-            return mendable("has its sound in another file".into());
-        }
-        if !self.limits.takes(&rendition.media_type) {
-            return mendable(format!(
-                "is {}, which the destination doesn't take",
-                rendition.media_type
             ));
         }
+        if self.too_large(rendition) {
+            return by_encoding(format!(
+                "is not smaller than the destination's {}",
+                human_bytes(self.limits.video_bytes)
+            ));
+        }
+        let by_new_file = |why: String, bearable: Bearable| {
+            Some(Unfit {
+                why,
+                mend: Mend::NewFile,
+                bearable,
+            })
+        };
+        if in_two_files && rendition.has_audio != Some(true) {
+            return by_new_file("has its sound in another file".into(), Bearable::Not);
+        }
+        if !self.limits.takes(&rendition.media_type) {
+            let why = format!("is {}, which the destination doesn't take", rendition.media_type);
+            return by_new_file(why, Bearable::Not);
+        }
         if self.size(rendition).is_none() {
-            return mendable("has an unknown size".into());
+            return by_new_file("has an unknown size".into(), Bearable::Not);
         }
-        match self.facts.files.get(&rendition.url) {
-            Some(file) if file.private.is_empty() => match &file.unusual {
-                // What is kept as it is must play everywhere.
-                Some(why) if self.limits.keeps_files => mendable(format!("wouldn't play everywhere: {why}")),
-                _ => None,
-            },
-            Some(file) => mendable(format!("says more than it should ({})", file.private.join(", "))),
-            None => mendable("can't be looked into for a location".into()),
+        let Some(file) = self.facts.files.get(&rendition.url) else {
+            return by_new_file("can't be looked into for a location".into(), Bearable::Not);
+        };
+        if !file.private.is_empty() {
+            let why = format!("says more than it should ({})", file.private.join(", "));
+            return by_new_file(why, Bearable::Not);
         }
+        // A server with video pages makes its own files of anything.
+        if self.is_video_form {
+            return None;
+        }
+        if let Some(why) = &file.unusual {
+            return Some(Unfit {
+                why: format!("wouldn't play everywhere: {why}"),
+                mend: if file.needs_encoding {
+                    Mend::Encoding
+                } else {
+                    Mend::NewFile
+                },
+                // What is kept as it is must play everywhere; others make something of it, perhaps not the best.
+                bearable: if self.limits.keeps_files {
+                    Bearable::Not
+                } else {
+                    Bearable::ForWantOfBetter
+                },
+            });
+        }
+        if self.limits.keeps_files && file.begins_late {
+            return by_new_file("begins to play only when all of it is there".into(), Bearable::Nearly);
+        }
+        if self.silent_track() && rendition.has_audio == Some(false) {
+            let why = "has no sound, and would be shown as an animation that plays over and over";
+            return by_new_file(why.into(), Bearable::Nearly);
+        }
+        None
     }
 
     fn unfit_file(&self, rendition: &Rendition) -> Option<String> {
@@ -540,10 +652,31 @@ impl Ladder<'_> {
     }
 }
 
-/// Why a file can't go as it is, and whether a new file with the same pictures and sound could.
+/// Why a file shouldn't go as it is, and what helps.
 struct Unfit {
     why: String,
-    mendable: bool,
+    mend: Mend,
+    bearable: Bearable,
+}
+
+/// What makes a fit file of one that isn't.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mend {
+    /// A new file with the same pictures and sound.
+    NewFile,
+    /// Encoding it anew.
+    Encoding,
+}
+
+/// Whether a file may go as it is all the same.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Bearable {
+    /// It may not, or can't.
+    Not,
+    /// Where it can't be worked on.
+    ForWantOfBetter,
+    /// Where a new file of it can't be made.
+    Nearly,
 }
 
 fn pixels(rendition: &Rendition) -> u64 {

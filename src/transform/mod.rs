@@ -4,6 +4,8 @@
 pub mod ladder;
 pub mod plan;
 pub mod rules;
+#[cfg(test)]
+mod tests;
 pub mod words;
 
 pub use ladder::{Facts, FileFacts, MediaPlan, Rung};

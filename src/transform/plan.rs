@@ -123,6 +123,8 @@ pub struct PartPlan {
     pub media: Vec<MediaPlan>,
     /// How the copy is known.
     pub marker: Marker,
+    /// What the creator should know of how it was made.
+    pub notes: Vec<String>,
     /// What it becomes.
     pub form: FormPlan,
 }
@@ -201,6 +203,13 @@ pub fn opening(text: &str) -> String {
         .collect()
 }
 
+/// The texts of a post's statuses.
+struct Texts {
+    texts: Vec<Fitted>,
+    /// Why they aren't as the creator laid them out.
+    note: Option<String>,
+}
+
 struct Planner<'a> {
     post: &'a Post,
     facts: &'a Facts,
@@ -231,10 +240,11 @@ impl Planner<'_> {
                 Err(why) => return Plan::Skip(why),
             }
         };
-        let texts = match self.texts(groups.len()) {
+        let Texts { texts, note } = match self.texts(groups.len()) {
             Ok(texts) => texts,
             Err(e) => return Plan::Skip(e.to_string()),
         };
+        let mut notes = Vec::from_iter(note).into_iter();
         let mut groups = groups.into_iter();
         let parts = texts.into_iter().enumerate().map(|(place, fitted)| {
             let form = match self.settings.mode {
@@ -245,7 +255,10 @@ impl Planner<'_> {
                     continues: place > 0 && self.facts.threads,
                 },
             };
-            self.part(fitted, groups.next().unwrap_or_default(), form, None)
+            PartPlan {
+                notes: notes.by_ref().collect(),
+                ..self.part(fitted, groups.next().unwrap_or_default(), form, None)
+            }
         });
         Plan::Parts(parts.collect())
     }
@@ -291,18 +304,38 @@ impl Planner<'_> {
     }
 
     /// The texts of at least so many statuses: the post's own, and short ones for what has no more text.
-    fn texts(&self, at_least: usize) -> Result<Vec<Fitted>, text::TooSmall> {
+    fn texts(&self, at_least: usize) -> Result<Texts, text::TooSmall> {
         let rules = &self.limits.text;
         let status = self.status_text();
-        let threaded = self.settings.overflow == Overflow::Thread && self.facts.threads;
+        // A boost is one thing: nothing can continue it.
+        let threaded =
+            self.settings.overflow == Overflow::Thread && self.facts.threads && self.settings.mode != Mode::Boost;
+        let by_default = || -> Result<Vec<Fitted>, text::TooSmall> {
+            if threaded {
+                text::compose_thread(&status, rules, MOST_PARTS.max(at_least), at_least)
+            } else {
+                Ok(vec![text::compose(&status, rules)?])
+            }
+        };
+        let mut note = None;
         let mut texts = match &self.settings.template {
             Some(template) => {
                 let most = if threaded { MOST_PARTS } else { 1 };
                 let rendered = template.render_thread(&self.vars(), rules, most)?;
-                rendered.into_iter().map(|rendered| rendered.status).collect()
+                let first = rendered.first();
+                note = first
+                    .and_then(|first| first.fell_back.as_ref())
+                    .map(|why| format!("the template wasn't used for this post: {why}"));
+                if first.is_some_and(|first| first.has_link) {
+                    rendered.into_iter().map(|rendered| rendered.status).collect()
+                } else {
+                    // Without the link the copy couldn't be found again after a request without an answer.
+                    let why = "the template wasn't used for this post, because it would show no link to the original";
+                    note.get_or_insert_with(|| why.to_owned());
+                    by_default()?
+                }
             }
-            None if threaded => text::compose_thread(&status, rules, MOST_PARTS.max(at_least), at_least)?,
-            None => vec![text::compose(&status, rules)?],
+            None => by_default()?,
         };
         let all = at_least.max(texts.len());
         for place in texts.len()..all {
@@ -325,7 +358,7 @@ impl Planner<'_> {
             };
             texts.push(text::compose(&further, rules)?);
         }
-        Ok(texts)
+        Ok(Texts { texts, note })
     }
 
     fn status_text(&self) -> StatusText<'_> {
@@ -377,11 +410,13 @@ impl Planner<'_> {
             MediaKind::Audio => media.renditions.iter().any(|r| self.limits.media.takes(&r.media_type)),
             MediaKind::Image => false,
         };
-        let mut media: Vec<MediaPlan> = self.post.media.iter().filter(moving).map(|m| self.climb(m)).collect();
+        let with_captions = |m: &Media| (self.climb(m), m.captions.clone());
+        let mut media: Vec<(MediaPlan, Vec<Caption>)> =
+            self.post.media.iter().filter(moving).map(with_captions).collect();
         let pictures = self.post.media.iter().any(|m| m.kind == MediaKind::Image);
         if media.is_empty() && pictures {
             match self.settings.slideshow {
-                Some(seconds) => media.push(slideshow(self.post, seconds, self.facts, self.limits)),
+                Some(seconds) => media.push((slideshow(self.post, seconds, self.facts, self.limits), Vec::new())),
                 None => {
                     return Plan::Skip(
                         "the destination takes videos only, and this has photos (slideshow makes a video of them)"
@@ -393,9 +428,9 @@ impl Planner<'_> {
         if media.is_empty() {
             return Plan::Skip("the destination takes videos only, and there is none in this".into());
         }
-        let (media, without): (Vec<_>, Vec<_>) = media.into_iter().partition(|m| m.rungs.len() > 1);
+        let (media, without): (Vec<_>, Vec<_>) = media.into_iter().partition(|(m, _)| m.rungs.len() > 1);
         if media.is_empty() {
-            let why: Vec<String> = without.into_iter().flat_map(|m| m.passed_over).collect();
+            let why: Vec<String> = without.into_iter().flat_map(|(m, _)| m.passed_over).collect();
             return Plan::Skip(format!(
                 "the destination takes videos only, and this one can't go there: {}",
                 why.join("; ")
@@ -403,7 +438,7 @@ impl Planner<'_> {
         }
         let all = media.len();
         let mut parts = Vec::new();
-        for (place, mut media) in media.into_iter().enumerate() {
+        for (place, (mut media, captions)) in media.into_iter().enumerate() {
             // There is no post without a video: the last rung isn't one here.
             media.rungs.retain(|rung| *rung != Rung::LinkOnly);
             let mut status = self.status_text();
@@ -415,13 +450,6 @@ impl Planner<'_> {
                 Ok(written) => written,
                 Err(e) => return Plan::Skip(e.to_string()),
             };
-            let captions = self
-                .post
-                .media
-                .iter()
-                .filter(moving)
-                .nth(place)
-                .map(|m| m.captions.clone());
             let video = VideoPlan {
                 title: written.title,
                 tags: written.tags,
@@ -429,13 +457,13 @@ impl Planner<'_> {
                 licence: self.post.licence.clone(),
                 originally_published: self.stamp(place),
                 downloads_allowed: self.post.downloads_allowed,
-                captions: captions.unwrap_or_default(),
+                captions,
             };
             let text = written.description.unwrap_or_default();
             let fitted = Fitted {
                 length: text::length(&text, None, &self.limits.text),
                 text,
-                warning: None,
+                warning: self.warning(),
                 max: self.limits.text.max,
                 cut: written.cut,
                 dropped_hashtags: written.dropped_tags,
@@ -443,6 +471,12 @@ impl Planner<'_> {
             parts.push(self.part(fitted, vec![media], FormPlan::Video(Box::new(video)), self.stamp(place)));
         }
         Plan::Parts(parts)
+    }
+
+    /// The creator's warning, in one line.
+    fn warning(&self) -> Option<String> {
+        let warning = text::neutralise_mentions(&text::clean_line(self.post.content_warning.as_deref()?));
+        (!warning.is_empty()).then_some(warning)
     }
 
     /// When it was first published, with milliseconds that only this copy has (contract peertube §7.4).
@@ -478,6 +512,7 @@ impl Planner<'_> {
                 stamp,
                 ..Marker::default()
             },
+            notes: Vec::new(),
             form,
             text,
         }

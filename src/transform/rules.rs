@@ -145,9 +145,7 @@ impl Rules {
             }
             Visibility::Public | Visibility::Unlisted => {}
         }
-        if let Some(why) = self.left_out(post) {
-            return Verdict::Skip(why);
-        }
+        // First the time to mend it: the rules judge what the creator means.
         let age = TimeDelta::from_std(self.min_age).unwrap_or(TimeDelta::MAX);
         // Without one, a date to come is only a source's clock that is fast.
         if !age.is_zero()
@@ -155,6 +153,9 @@ impl Rules {
             && ripe > now
         {
             return Verdict::Wait(ripe, "it is younger than min_age".into());
+        }
+        if let Some(why) = self.left_out(post) {
+            return Verdict::Skip(why);
         }
         let mute = without_alt(&post.media);
         match (self.require_alt, mute) {

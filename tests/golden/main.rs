@@ -156,6 +156,7 @@ fn facts(post: &Post, platform: &str, threads: bool) -> Facts {
         files: renditions()
             .map(|rendition| (rendition.url.clone(), FileFacts::default()))
             .collect(),
+        still: std::collections::BTreeSet::new(),
         no_ffmpeg: None,
         threads,
         seed: 41,

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use tombolo_mastodon::stand_in::{Mastodon, Options, Posted};
+use tombolo_mastodon::stand_in::{Mastodon, Options, Posted, PostedMedia};
 
 use crate::hostile::{
     Ask, CHANNEL, Hostile, List, Measured, Reply, Video, announce, as_json, brief, cut_short, deep, flood, good_file,
@@ -487,9 +487,8 @@ impl Beside {
                 "{why:?} isn't in {line}"
             );
             let posted = posted.expect("it is there");
-            let sent: Vec<&str> = posted.media.iter().map(|m| m.sha256.as_str()).collect();
-            let picture = sha256(&media("picture.jpg"));
-            assert_eq!(sent, if thumbnail { vec![picture.as_str()] } else { vec![] }, "{line}");
+            assert_eq!(posted.media.len(), usize::from(thumbnail), "{line}");
+            assert!(posted.media.iter().all(is_the_picture), "{line}");
         });
     }
 
@@ -513,6 +512,15 @@ impl Beside {
             );
         });
     }
+}
+
+/// Whether it is the thumbnail, to the pixel and without the comment that the source's file has.
+fn is_the_picture(sent: &PostedMedia) -> bool {
+    let pixels = |bytes: &[u8]| image::load_from_memory(bytes).map(|picture| picture.to_rgb8()).ok();
+    let (own, sent) = (media("picture.jpg"), sent.bytes.as_deref().unwrap_or_default());
+    let has = |bytes: &[u8], word: &[u8]| bytes.windows(word.len()).any(|w| w == word);
+    assert!(has(&own, b"Lavc"), "the source's file has a comment");
+    pixels(sent).is_some() && pixels(sent) == pixels(&own) && !has(sent, b"Lavc")
 }
 
 const GOOD: usize = 999;
@@ -603,13 +611,9 @@ async fn a_file_that_is_not_what_it_should_be_is_never_sent_as_a_video() {
     // A Mastodon answers the first bytes of a film with 500, which might pass; so it may be tried again.
     beside.each(13, |line, posted| {
         assert!(line["reason"].is_string(), "{line}");
-        let picture = sha256(&media("picture.jpg"));
-        assert!(
-            posted.is_none_or(|p| p.media.iter().all(|m| m.sha256 == picture)),
-            "{posted:?}"
-        );
+        assert!(posted.is_none_or(|p| p.media.iter().all(is_the_picture)), "{posted:?}");
     });
-    beside.waits(14, "broke off at byte 5000");
+    beside.waits(14, "broke off");
     beside.waits(15, "gone");
     assert!(beside.passes.iter().all(|(_, pass, _)| pass.code == 3));
 }
@@ -658,7 +662,7 @@ async fn sizes_that_the_source_gets_wrong_and_thumbnails_that_are_none_stop_no_v
     for (number, thumbnail) in [(1, true), (2, true), (3, false), (4, false)] {
         beside.with_file(number, thumbnail);
     }
-    beside.without_file(5, false, "is no picture");
+    beside.without_file(5, false, "web page");
     beside.without_file(6, false, "larger than");
     beside.without_file(7, false, "larger than");
     beside.without_file(8, false, "not possible");

@@ -4,6 +4,7 @@
 mod hostile;
 mod islands;
 mod options;
+mod plans;
 mod rig;
 mod snac;
 mod video_ladder;

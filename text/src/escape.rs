@@ -15,11 +15,15 @@ pub fn plain_to_markdown(text: &str) -> String {
     let ticks = text.matches('`').count() > 1;
     let mut out = String::with_capacity(text.len() + 16);
     let copy = |range: Range<usize>, out: &mut String| {
+        let mut line = Line::at(text, range.start);
         for (i, c) in text[range.clone()].char_indices() {
             let i = range.start + i;
-            if starts_block(text, i) || is_mark(text, i, c, links, ticks) {
+            if line.end < i {
+                line = Line::at(text, i);
+            }
+            if line.block == Some(i) || is_mark(text, i, c, links, ticks) {
                 out.push_str(&reference(c));
-            } else if c == ' ' && is_indent(text, i) {
+            } else if c == ' ' && i < line.indent {
                 out.push('\u{A0}');
             } else {
                 out.push(c);
@@ -45,28 +49,47 @@ fn reference(c: char) -> String {
     }
 }
 
-/// Whether the character at `at` begins a heading, list, quotation, rule or fence, by itself or in the server's eyes.
-fn starts_block(text: &str, at: usize) -> bool {
-    let start = text[..at].rfind('\n').map_or(0, |i| i + 1);
-    let line = text[start..].lines().next().unwrap_or_default();
-    let column = at - start;
+/// What is known of a line, once for all its characters.
+struct Line {
+    /// Where its line break stands.
+    end: usize,
+    /// Where the spaces before its first other character end.
+    indent: usize,
+    /// The character that begins a heading, list, quotation, rule or fence, by itself or in the server's eyes.
+    block: Option<usize>,
+}
+
+impl Line {
+    /// The line in which `at` is.
+    fn at(text: &str, at: usize) -> Self {
+        let start = text[..at].rfind('\n').map_or(0, |i| i + 1);
+        let end = text[at..].find('\n').map_or(text.len(), |i| at + i);
+        let line = &text[start..end];
+        Self {
+            end,
+            indent: end - line.trim_start_matches(' ').len(),
+            block: block_start(line.trim_end_matches('\r')).map(|column| start + column),
+        }
+    }
+}
+
+fn block_start(line: &str) -> Option<usize> {
     let ends = |rest: &str| rest.is_empty() || rest.starts_with([' ', '\t']);
     let digits = line.bytes().take_while(u8::is_ascii_digit).count();
-    if digits > 0 && column == digits {
-        return line[column..].starts_with(['.', ')']) && ends(&line[column + 1..]);
-    }
-    if column > 0 {
-        return false;
+    if digits > 0 {
+        let is_list = line[digits..].starts_with(['.', ')']) && ends(&line[digits + 1..]);
+        return is_list.then_some(digits);
     }
     let rest = line.trim_start_matches('#');
     let rule = |mark: char| line.chars().all(|c| c == mark || c.is_whitespace());
-    match line.chars().next() {
+    let begins = match line.chars().next() {
         Some('>') => true,
         Some('#') => ends(rest),
         Some(mark @ ('-' | '+' | '*' | '=' | '_')) => ends(&line[1..]) || rule(mark),
         Some('~') => line.starts_with("~~~"),
         _ => false,
-    }
+    };
+    begins.then_some(0)
 }
 
 fn is_mark(text: &str, at: usize, c: char, links: bool, ticks: bool) -> bool {
@@ -93,11 +116,6 @@ fn is_mark(text: &str, at: usize, c: char, links: bool, ticks: bool) -> bool {
     }
 }
 
-/// Whether only spaces stand before it in its line.
-fn is_indent(text: &str, at: usize) -> bool {
-    text[..at].trim_end_matches(' ').ends_with('\n') || text[..at].trim_end_matches(' ').is_empty()
-}
-
 fn encoded(address: &str) -> String {
     let mut out = String::with_capacity(address.len());
     for (i, c) in address.char_indices() {
@@ -114,10 +132,6 @@ fn encoded(address: &str) -> String {
 
 /// Whether the semicolon here ends what Markdown takes for a character reference.
 fn is_reference(address: &str, at: usize, c: char) -> bool {
-    c == ';'
-        && address[..at].rfind('&').is_some_and(|i| {
-            address[i + 1..at]
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || c == '#')
-        })
+    let name = |c: char| c.is_ascii_alphanumeric() || c == '#';
+    c == ';' && address[..at].trim_end_matches(name).ends_with('&')
 }

@@ -28,6 +28,9 @@ pub(super) const NAMES: [&str; 14] = [
     "sensitive",
 ];
 
+/// What `kind` can be.
+const KINDS: [&str; 7] = ["video", "live broadcast", "photo", "animation", "sound", "poll", "text"];
+
 /// A post as a template sees it. All texts plain; what there isn't is empty there.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Vars {
@@ -45,7 +48,7 @@ pub struct Vars {
     pub account: String,
     /// `platform`: the source platform's name.
     pub platform: String,
-    /// `kind`: `video`, `live` or `note`.
+    /// `kind`: `video`, `live broadcast`, `photo`, `animation`, `sound`, `poll` or `text`.
     pub kind: String,
     /// `duration`: how long it plays, in seconds; written `12:34` or `1:02:03`.
     pub duration: Option<u32>,
@@ -104,7 +107,7 @@ fn playing_time(seconds: u32) -> String {
 /// Posts on which a template is tried: one that has everything, of each kind, and one that has nothing; and each as a part
 /// of a thread.
 pub(super) fn samples() -> impl Iterator<Item = (Vars, usize, usize)> {
-    let full = |kind: &str| Vars {
+    let full = |kind: &&str| Vars {
         title: Some("A walk by the sea".to_owned()),
         body: "It was May.\n\nThe sea was calm.".to_owned(),
         summary: Some("food".to_owned()),
@@ -112,18 +115,19 @@ pub(super) fn samples() -> impl Iterator<Item = (Vars, usize, usize)> {
         tags: vec!["sea".to_owned(), "Peer Tube".to_owned()],
         account: "anna@video.example.org".to_owned(),
         platform: "peertube".to_owned(),
-        kind: kind.to_owned(),
+        kind: (*kind).to_owned(),
         duration: Some(754),
         published: DateTime::from_timestamp(1_780_000_000, 0),
         language: Some("en".to_owned()),
         sensitive: true,
     };
-    let empty = Vars {
+    let empty = |kind: &&str| Vars {
         link: "https://video.example.org/w/9aBcDeFg".to_owned(),
-        kind: "note".to_owned(),
+        kind: (*kind).to_owned(),
         ..Vars::default()
     };
-    [full("video"), full("live"), full("note"), empty]
+    let samples: Vec<Vars> = KINDS.iter().flat_map(|kind| [full(kind), empty(kind)]).collect();
+    samples
         .into_iter()
         .flat_map(|vars| [(1, 1), (1, 2), (2, 2)].map(|(part, parts)| (vars.clone(), part, parts)))
 }

@@ -51,7 +51,7 @@ pub(super) fn scan(data: &[u8]) -> Result<Scan, PictureError> {
                 scan.decode_bytes_per_pixel = scan.decode_bytes_per_pixel.max(8);
                 scan.keep(range);
             }
-            b"PLTE" | b"gAMA" | b"cHRM" | b"sRGB" | b"sBIT" | b"bKGD" | b"pHYs" => scan.keep(range),
+            b"PLTE" | b"gAMA" | b"cHRM" | b"sRGB" | b"cICP" | b"sBIT" | b"bKGD" | b"pHYs" => scan.keep(range),
             b"IEND" => {
                 scan.keep(range);
                 at = chunk.end;

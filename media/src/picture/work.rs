@@ -83,6 +83,8 @@ pub(super) fn prepare(source: Source, target: &Target, bounds: &Bounds) -> Resul
         && conversion.is_none()
         && !scan.inks
         && !(animated && scan.kind == Kind::WebP)
+        // Servers take GIFs for small animations: a large still one is refused (contract mastodon §2.2), as a PNG it isn't.
+        && (animated || scan.kind != Kind::Gif || !taken.has(Kind::Png))
         && scale::within(size, target, moves) == size;
     if as_is {
         let bytes = scan.assemble(&source.data);

@@ -61,11 +61,18 @@ pub(super) fn chain(ffmpeg: &Ffmpeg, facts: &Facts, form: Form, steady: bool, ca
             let range = if video.full_range { "full" } else { "limited" };
             let light = ["yuv", "nv", "p0"].iter().any(|kind| video.pix_fmt.starts_with(kind));
             // Pictures of red, green and blue, as animations have them, know neither matrix nor range.
-            let source = if light {
+            let mut source = if light {
                 format!("in_color_matrix={matrix}:in_range={range}:")
             } else {
                 String::new()
             };
+            if is_transparent(&video.pix_fmt) && ffmpeg.has("filter:lutrgb") && ffmpeg.has("filter:overlay") {
+                filters.push(format!(
+                    "scale=flags=bicubic:{source}out_range=full,format=rgba,split[over][under];\
+                     [under]lutrgb=r=255:g=255:b=255:a=255[white];[white][over]overlay=format=rgb"
+                ));
+                source.clear();
+            }
             filters.push(format!(
                 "scale={width}:{height}:flags=bicubic:{source}out_color_matrix=bt709:out_range=limited"
             ));
@@ -79,6 +86,12 @@ pub(super) fn chain(ffmpeg: &Ffmpeg, facts: &Facts, form: Form, steady: bool, ca
         filters: filters.join(","),
         notes,
     }
+}
+
+/// Whether a format of pixels has transparent ones. They are shown on white, as photos' are.
+fn is_transparent(pix_fmt: &str) -> bool {
+    let kinds = ["yuva", "rgba", "bgra", "argb", "abgr", "gbrap", "ya8", "ya16", "pal8"];
+    kinds.iter().any(|kind| pix_fmt.starts_with(kind))
 }
 
 /// How the made picture's colours are to be read.

@@ -169,6 +169,57 @@ fn what_cameras_write_is_seen() {
 }
 
 #[test]
+fn what_was_left_in_boxes_of_free_room_is_seen() {
+    let place = boxed(b"udta", &boxed(b"\xa9xyz", b"\0\x12\x15\xc7+48.8577+002.295/"));
+    for name in [b"free", b"skip"] {
+        let empty = boxed(name, &[0; 200]);
+        for bytes in [
+            file(&empty, &[], &[]),
+            file(&[], &empty, &[]),
+            file(&[], &[], &empty),
+            file(&[], &[], &boxed(b"wide", &[])),
+        ] {
+            read(&bytes).fits_as_is().unwrap();
+        }
+        let left = boxed(name, &place);
+        for bytes in [file(&left, &[], &[]), file(&[], &left, &[]), file(&[], &[], &left)] {
+            let mp4 = read(&bytes);
+            assert!(matches!(mp4.private[..], [Private::Device(_)]) && mp4.fits_as_is().is_err());
+        }
+    }
+    let wide = boxed(b"wide", b"+48.8577+002.295/");
+    assert!(read(&file(&[], &[], &wide)).fits_as_is().is_err());
+}
+
+#[test]
+fn what_stands_behind_a_box_that_is_none_is_not_vouched_for() {
+    let place = boxed(b"\xa9xyz", b"\0\x12\x15\xc7+48.8577+002.295/");
+    let hidden = [&[0, 0, 0, 3][..], b"none", &place].concat();
+    let too_long = [&[0, 0, 1, 0][..], b"name", &place].concat();
+    for (what, bytes) in [
+        ("in the index", file(&hidden, &[], &[])),
+        ("in user data", file(&[], &hidden, &[])),
+        ("in a box longer than its parent", file(&[], &too_long, &[])),
+        (
+            "in a list of items",
+            file(
+                &[],
+                &boxed(
+                    b"meta",
+                    &[&[0; 4][..], &boxed(b"hdlr", &[0; 24]), &boxed(b"ilst", &hidden)].concat(),
+                ),
+                &[],
+            ),
+        ),
+    ] {
+        let mp4 = read(&bytes);
+        assert!(!mp4.complete && mp4.fits_as_is().is_err(), "{what}");
+    }
+    // QuickTime ends a list of user data with four zeros.
+    read(&file(&[], &[0; 4], &[])).fits_as_is().unwrap();
+}
+
+#[test]
 fn plain_titles_are_not_private() {
     let items = boxed(
         b"ilst",

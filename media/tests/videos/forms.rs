@@ -272,3 +272,21 @@ async fn a_teaser_is_as_long_as_asked() {
     assert!((seen.duration - 2.5).abs() < 0.1, "{}", seen.duration);
     assert!((seen.audio_duration - 2.5).abs() < 0.1, "{}", seen.audio_duration);
 }
+
+#[tokio::test]
+async fn what_is_transparent_is_shown_on_white() {
+    let Some(kit) = kit().await else { return };
+    let palette = "split[a][b];[a]palettegen=reserve_transparent=1[p];[b][p]paletteuse=alpha_threshold=128";
+    let args = format!("-f lavfi -i color=c=black@0:s=64x48:r=10:d=1,format=rgba -vf {palette}");
+    let source = kit.make("nothing.gif", &args);
+    let (out, _) = kit.transcode(&source, &ample()).await.unwrap();
+    assert!(kit::brightest(out.path()) > 230, "{}", kit::brightest(out.path()));
+    // What isn't transparent keeps its colours.
+    let source = kit.make("red.gif", "-f lavfi -i color=c=red:s=64x48:r=10:d=1");
+    let (out, _) = kit.transcode(&source, &ample()).await.unwrap();
+    assert!(
+        (55..75).contains(&kit::brightest(out.path())),
+        "{}",
+        kit::brightest(out.path())
+    );
+}

@@ -226,14 +226,33 @@ fn a_warning_counts_in_full_and_alone_becomes_the_text() {
 #[test]
 fn nobody_is_pinged_and_links_still_work() {
     let cases = [
-        ("@bob and @bob@ex.org", "@\u{2060}bob and @\u{2060}bob@ex.org"),
-        ("me@ex.org, https://h.org/@bob", "me@ex.org, https://h.org/@bob"),
+        ("@bob and @bob@ex.org", "@\u{2060}bob and @\u{2060}bob@\u{2060}ex.org"),
+        (
+            "https://h.org/@bob https://h.org/@éva",
+            "https://h.org/@bob https://h.org/@éva",
+        ),
+        // snac sees names anywhere outside an address.
+        ("me@ex.org, x@bob", "me@\u{2060}ex.org, x@\u{2060}bob"),
+        (
+            "写真@bob é@bob h.org/@bob",
+            "写真@\u{2060}bob é@\u{2060}bob h.org/@\u{2060}bob",
+        ),
+        // Pixelfed knows names of any letters, after letters that aren't ASCII, and the full-width sign.
+        (
+            "@éric ＠bob x＠日本 @-b",
+            "@\u{2060}éric ＠\u{2060}bob x＠\u{2060}日本 @\u{2060}-b",
+        ),
+        (
+            "https://h.org/日本@bob https://h.org/,＠bob",
+            "https://h.org/日本%40bob https://h.org/,%EF%BC%A0bob",
+        ),
+        ("gemini://a.org/x@bob", "gemini://a.org/x%40bob"),
         ("https://h.org/a,@bob", "https://h.org/a,%40bob"),
         ("https://h.org/?u=x&@bob", "https://h.org/?u=x&%40bob"),
         // Mastodon up to 4.2 takes this for a mention.
         ("https://h.org/?u=@bob u=@bob", "https://h.org/?u=%40bob u=@\u{2060}bob"),
         ("https://:@host.org/", "https://:@\u{2060}host.org/"),
-        ("a @ b @日本 ＠bob", "a @ b @日本 ＠bob"),
+        ("a @ b ＠ c @! @", "a @ b ＠ c @! @"),
     ];
     for (text, expected) in cases {
         assert_eq!(neutralise_mentions(text), expected);

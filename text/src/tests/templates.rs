@@ -41,7 +41,7 @@ fn a_template_lays_a_status_out() {
     By the sea, with @|bob.
 
     #sea #PeerTube
-    → https://video.example.org/w/9aBcDeFgHiJkLmNoPqRsTu by anna@video.example.org
+    → https://video.example.org/w/9aBcDeFgHiJkLmNoPqRsTu by anna@|video.example.org
     ");
     assert!(made.has_link && made.fell_back.is_none() && !made.status.cut);
     assert!(mentions(&made.status.text).is_empty());
@@ -120,6 +120,15 @@ fn what_is_wrong_is_found_when_it_is_read() {
     assert!(Template::parse(&"x".repeat(20_000)).is_err());
     let nested = "{% for a in tags %}{% for b in tags %}".repeat(12) + "x" + &"{% endfor %}{% endfor %}".repeat(12);
     assert!(Template::parse(&nested).unwrap_err().message.contains("fuel"));
+}
+
+#[test]
+fn a_template_that_leaves_the_link_out_for_one_kind_of_post_is_known() {
+    for kind in ["video", "live broadcast", "photo", "animation", "sound", "poll", "text"] {
+        let source = format!("{{{{ body | fit }}}} {{% if kind != '{kind}' %}}{{{{ link }}}}{{% endif %}}");
+        assert!(!Template::parse(&source).unwrap().shows_link(), "{kind}");
+    }
+    assert!(Template::parse("{{ kind }} {{ link }}").unwrap().shows_link());
 }
 
 #[test]

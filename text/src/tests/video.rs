@@ -48,7 +48,7 @@ fn a_title_is_made_of_the_text_if_there_is_none() {
         ("", "", "Video by anna"),
         ("Hi", "", "Hi – Video by anna"),
         ("Hi", "A whole sentence", "A whole sentence"),
-        ("", "@bob@ex.org look", "@\u{2060}bob@ex.org look"),
+        ("", "@bob@ex.org look", "@\u{2060}bob@\u{2060}ex.org look"),
     ];
     for (title, body, expected) in cases {
         assert_eq!(video(title, body).title, expected, "{title} / {body}");
@@ -116,6 +116,17 @@ fn tags_are_those_that_are_allowed() {
     let made = video_text(&parts, &tags, "Video by anna", &video, &text).unwrap();
     assert_eq!(made.tags, ["Sea", "Peer Tube", "one", "two", "three"]);
     assert_eq!(made.dropped_tags, 3);
+}
+
+#[test]
+fn a_line_of_many_characters_costs_no_more_than_its_length() {
+    // Were each character to look back to the line's beginning, this would take hours.
+    for piece in ["a ", "* b", "  ", "é", "1. "] {
+        let line = piece.repeat(1_000_000);
+        assert!(plain_to_markdown(&line).chars().count() >= line.chars().count());
+    }
+    let address = format!("https://a.org/?{}", ";".repeat(1_000_000) + "a");
+    assert_eq!(plain_to_markdown(&address), address);
 }
 
 proptest! {

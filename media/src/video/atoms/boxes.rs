@@ -47,6 +47,32 @@ fn children(bytes: &[u8]) -> impl Iterator<Item = ([u8; 4], &[u8])> {
     .take(BOXES_MAX)
 }
 
+/// Whether a slice is boxes to its end; QuickTime's user data end in four zeros. Else something may stand behind the last box
+/// that is none, and be missed.
+fn is_whole(bytes: &[u8]) -> bool {
+    let mut rest = bytes;
+    for _ in 0..BOXES_MAX {
+        if rest.len() < 8 {
+            return rest.iter().all(|byte| *byte == 0);
+        }
+        let Some((_, _, length)) = header(rest, rest.len() as u64) else {
+            return false;
+        };
+        match usize::try_from(length).ok().and_then(|to| rest.get(to..)) {
+            Some(behind) => rest = behind,
+            None => return false,
+        }
+    }
+    rest.is_empty()
+}
+
+/// `free` and its like: room for later, of zeros. Anything else in it was left there.
+pub(super) fn filling(name: [u8; 4], content: &[u8], found: &mut Mp4) {
+    if content.iter().any(|byte| *byte != 0) {
+        found.private.push(Private::Device(format!("box {}", self::name(name))));
+    }
+}
+
 fn child<'a>(bytes: &'a [u8], wanted: &[u8; 4]) -> Option<&'a [u8]> {
     children(bytes)
         .find(|(name, _)| name == wanted)
@@ -55,6 +81,7 @@ fn child<'a>(bytes: &'a [u8], wanted: &[u8; 4]) -> Option<&'a [u8]> {
 
 /// `moov`.
 pub(super) fn index(bytes: &[u8], found: &mut Mp4) {
+    found.complete &= is_whole(bytes);
     for (name, content) in children(bytes) {
         match &name {
             b"mvhd" => found.duration = duration(content),
@@ -63,7 +90,8 @@ pub(super) fn index(bytes: &[u8], found: &mut Mp4) {
             b"meta" => meta(content, found),
             b"mvex" => found.fragmented = true,
             b"uuid" => uuid(content, found),
-            b"iods" | b"free" | b"skip" | b"pssh" | b"clip" | b"ctab" => {}
+            b"free" | b"skip" | b"wide" => filling(name, content, found),
+            b"iods" | b"pssh" | b"clip" | b"ctab" => {}
             _ => found
                 .private
                 .push(Private::Device(format!("box moov/{}", self::name(name)))),
@@ -72,6 +100,7 @@ pub(super) fn index(bytes: &[u8], found: &mut Mp4) {
 }
 
 fn track(bytes: &[u8], found: &mut Mp4) {
+    found.complete &= is_whole(bytes);
     let mut track = Track::default();
     let (mut shown_width, mut shown_height) = (0, 0);
     for (name, content) in children(bytes) {
@@ -81,6 +110,7 @@ fn track(bytes: &[u8], found: &mut Mp4) {
             b"udta" => user_data(content, found),
             b"meta" => meta(content, found),
             b"uuid" => uuid(content, found),
+            b"free" | b"skip" | b"wide" => filling(name, content, found),
             _ => {}
         }
     }
@@ -196,10 +226,12 @@ fn placement(bytes: &[u8]) -> (u32, u32, u32) {
 
 /// `udta`: harmless things are known by name, everything else is a maker's own.
 pub(super) fn user_data(bytes: &[u8], found: &mut Mp4) {
+    found.complete &= is_whole(bytes);
     for (name, content) in children(bytes) {
         match &name {
             b"meta" => meta(content, found),
             b"uuid" => uuid(content, found),
+            b"free" | b"skip" => filling(name, content, found),
             _ => found.private.extend(private::user_box(name)),
         }
     }
@@ -214,6 +246,7 @@ pub(super) fn meta(bytes: &[u8], found: &mut Mp4) {
     } else {
         bytes.get(4..).unwrap_or_default()
     };
+    found.complete &= is_whole(bytes);
     let keys: Vec<String> = child(bytes, b"keys")
         .and_then(|content| content.get(8..))
         .map(|rest| {
@@ -235,7 +268,8 @@ pub(super) fn meta(bytes: &[u8], found: &mut Mp4) {
                 found.private.extend(private::xmp(content));
             }
             b"uuid" => uuid(content, found),
-            b"hdlr" | b"keys" | b"free" | b"ctry" | b"lang" | b"ID32" | b"mhdr" => {}
+            b"free" | b"skip" => filling(name, content, found),
+            b"hdlr" | b"keys" | b"ctry" | b"lang" | b"ID32" | b"mhdr" => {}
             _ => found
                 .private
                 .push(Private::Device(format!("box meta/{}", self::name(name)))),
@@ -244,6 +278,7 @@ pub(super) fn meta(bytes: &[u8], found: &mut Mp4) {
 }
 
 fn items(bytes: &[u8], named: bool, found: &mut Mp4) {
+    found.complete &= is_whole(bytes);
     for (name, content) in children(bytes) {
         if &name == b"----" {
             let key = child(content, b"name")

@@ -276,7 +276,7 @@ impl Walk {
         let most = match &name {
             b"ftyp" | b"styp" => 4096,
             b"moov" => INDEX_MAX,
-            b"udta" | b"meta" | b"uuid" => META_MAX,
+            b"udta" | b"meta" | b"uuid" | b"free" | b"skip" | b"wide" => META_MAX,
             b"mdat" => {
                 self.media_seen = true;
                 0
@@ -285,7 +285,7 @@ impl Walk {
                 self.found.fragmented = true;
                 0
             }
-            b"free" | b"skip" | b"wide" | b"sidx" | b"ssix" | b"mfra" | b"emsg" | b"prft" | b"pdin" | b"iods" => 0,
+            b"sidx" | b"ssix" | b"mfra" | b"emsg" | b"prft" | b"pdin" | b"iods" => 0,
             _ => {
                 self.found
                     .private
@@ -320,6 +320,7 @@ impl Walk {
             b"udta" => boxes::user_data(bytes, &mut self.found),
             b"meta" => boxes::meta(bytes, &mut self.found),
             b"uuid" => boxes::uuid(bytes, &mut self.found),
+            b"free" | b"skip" | b"wide" => boxes::filling(name, bytes, &mut self.found),
             _ => {}
         }
     }

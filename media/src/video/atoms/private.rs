@@ -72,7 +72,7 @@ pub(super) fn user_box(name: [u8; 4]) -> Option<Private> {
         b"loci" | b"@xyz" | b"GPMF" | b"gps " | b"GPS " => Some(Private::Location(shown())),
         b"name" | b"titl" | b"dscp" | b"cprt" | b"perf" | b"auth" | b"gnre" | b"kywd" | b"albm" | b"yrrc" | b"rtng"
         | b"clsf" | b"coll" | b"tsel" | b"hnti" | b"hinf" | b"chpl" | b"ludt" | b"Xtra" | b"WLOC" | b"LOOP"
-        | b"SelO" | b"AllF" | b"tagc" | b"free" | b"skip" | b"kind" | b"elng" | b"\0\0\0\0" => None,
+        | b"SelO" | b"AllF" | b"tagc" | b"kind" | b"elng" | b"\0\0\0\0" => None,
         _ => item(name).or_else(|| (name[0] != 0xa9).then(|| Private::Device(format!("box udta/{}", shown())))),
     }
 }
