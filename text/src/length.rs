@@ -9,6 +9,8 @@ use unicode_segmentation::UnicodeSegmentation;
 use super::chars::{is_latin_accent, is_ruby_space};
 use super::{links, mentions};
 
+/// A link that costs more costs too much anyway.
+const MAX_COST: usize = 1 << 16;
 /// Longest domain of a mention that is shortened.
 const MAX_DOMAIN: usize = 253;
 
@@ -21,18 +23,19 @@ pub fn length(text: &str, warning: Option<&str>, rules: &TextRules) -> usize {
     let text = written(text, rules);
     let text = text.trim_matches(is_ruby_space);
     let warning = warning.map(|w| w.trim_matches(is_ruby_space)).unwrap_or_default();
-    let counted = match rules.link {
-        LinkCost::Full => text.to_owned(),
-        LinkCost::Fixed(cost) => rewrite(text, cost, rules.unit),
+    let counted = |front: &str, text: &str| match rules.link {
+        LinkCost::Full => units(&(front.to_owned() + text), rules.unit),
+        LinkCost::Fixed(cost) => units(&(front.to_owned() + &rewrite(text, cost, rules.unit)), rules.unit),
+        LinkCost::AtLeast(least) => {
+            units(&(front.to_owned() + text), rules.unit).saturating_add(missing(text, least, rules.unit))
+        }
     };
     let front = if rules.warning_counts { warning } else { "" };
-    let length = units(&(front.to_owned() + &counted), rules.unit);
-    match rules.link {
-        LinkCost::Fixed(cost) if text.trim().is_empty() && !warning.is_empty() => {
-            length.max(units(&rewrite(warning, cost, rules.unit), rules.unit))
-        }
-        _ => length,
+    let length = counted(front, text);
+    if text.trim().is_empty() && !warning.is_empty() && rules.link != LinkCost::Full {
+        return length.max(counted("", warning));
     }
+    length
 }
 
 /// The text as it must be sent: where the server strips tags, a bare `<` would take the rest of the text with it
@@ -80,8 +83,17 @@ fn server_graphemes(cluster: &str) -> usize {
         .count()
 }
 
+/// How much is missing to `least` in all links that are shorter.
+fn missing(text: &str, least: usize, unit: LengthUnit) -> usize {
+    links::unbreakable(text)
+        .into_iter()
+        .map(|link| least.saturating_sub(units(&text[link], unit)))
+        .fold(0, usize::saturating_add)
+}
+
 /// The text with links and mentions as the server rewrites them before counting.
 fn rewrite(text: &str, cost: usize, unit: LengthUnit) -> String {
+    let cost = cost.min(MAX_COST);
     let mut out = String::with_capacity(text.len());
     let mut copied = 0;
     for (range, replacement) in entities(text) {

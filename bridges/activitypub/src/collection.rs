@@ -7,7 +7,7 @@ use std::hash::{BuildHasher, RandomState};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 use tombolo_model::{Origin, SourceError, id_of, unsigned_of};
-use tombolo_net::Net;
+use tombolo_net::{Net, Patience};
 use url::Url;
 
 use crate::object::{ask, document, fetch_document};
@@ -66,6 +66,7 @@ pub struct Walk<'a> {
     seen: HashSet<u64>,
     items: usize,
     repeats: usize,
+    patience: Patience<'a>,
     /// The validator of the first page.
     pub etag: Option<String>,
 }
@@ -82,7 +83,17 @@ impl<'a> Walk<'a> {
             seen: HashSet::new(),
             items: 0,
             repeats: 0,
+            patience: Patience::none(net),
             etag: None,
+        }
+    }
+
+    /// Waits for the server's limits from the second page on, for a walk that is to see everything.
+    #[must_use]
+    pub fn patient(self) -> Self {
+        Self {
+            patience: Patience::of_a_walk(self.net),
+            ..self
         }
     }
 
@@ -111,16 +122,21 @@ impl<'a> Walk<'a> {
         }
         if self.visited.len() >= MAX_PAGES {
             return Err(SourceError::Malformed(format!(
-                "the outbox goes on after {MAX_PAGES} pages, at {url}"
+                "the outbox goes on after {MAX_PAGES} pages, at {url}, more than tombolo reads of one account"
             )));
         }
-        if self.net.clock().now() - self.began > MAX_TIME {
+        if self.patience.walked_since(self.began) > MAX_TIME {
             return Err(SourceError::Transient(format!(
                 "after {} minutes the outbox still goes on, at {url}",
                 MAX_TIME.num_minutes()
             )));
         }
-        let found = fetch_document(self.net, &url, None).await?;
+        let found = loop {
+            match fetch_document(self.net, &url, None).await {
+                Err(error) if self.patience.outlasts(&error).await => {}
+                other => break other?,
+            }
+        };
         self.page(url, found).map(Some)
     }
 
@@ -142,7 +158,8 @@ impl<'a> Walk<'a> {
         self.items += page.items.len();
         if self.items > MAX_ITEMS {
             return Err(SourceError::Malformed(format!(
-                "the outbox lists more than {MAX_ITEMS} items, at {url}"
+                "the outbox lists more than {MAX_ITEMS} items, at {url}, more than tombolo reads of one account; \
+                 read = \"api\" reads longer lists"
             )));
         }
         self.repeats = if self.seen.len() > before { 0 } else { self.repeats + 1 };

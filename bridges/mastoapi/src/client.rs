@@ -65,8 +65,9 @@ impl Client {
         let path = ["api", "v1", "accounts", "verify_credentials"];
         let value = match self.read(&path, &[]).await {
             Ok(value) => value,
-            // 422: the token is no person's (contract mastodon §1.4), or unknown (snac).
-            Err(Refusal::Status(422, why)) => return Err(DestinationError::AuthLost(why)),
+            // 422: the token is no person's (contract mastodon §1.4), or unknown (snac). 410: the account is suspended for good,
+            // or the server is going away (§8.3).
+            Err(Refusal::Status(410 | 422, why)) => return Err(DestinationError::AuthLost(why)),
             Err(Refusal::Status(status, _)) => {
                 return Err(DestinationError::Malformed(format!(
                     "{} doesn't answer like a server with Mastodon's API (status {status} at /{}); check instance",

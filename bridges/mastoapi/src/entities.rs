@@ -14,6 +14,8 @@ pub struct Instance {
     pub version: String,
     /// What it takes.
     pub limits: Limits,
+    /// Whether a status says of what type its text is; without, the account's default counts (contract mastodon §3.5).
+    pub content_types: bool,
 }
 
 /// A status, as its author sees it.
@@ -303,6 +305,9 @@ fn parse_rate(value: &Value) -> Option<f32> {
     (rate > 0.0 && rate < 1000.0).then_some(rate as f32)
 }
 
+/// What a link costs on every Mastodon (contract mastodon §3.1).
+const MASTODONS_LINK: u64 = 23;
+
 /// Reads the instance document of either version. What it doesn't say is what Mastodon has by default (contract mastodon §2).
 pub fn parse_instance(value: &Value) -> Instance {
     let at = |path: &[&str]| path.iter().try_fold(value, |v, key| v.get(*key)).and_then(unsigned_of);
@@ -323,9 +328,17 @@ pub fn parse_instance(value: &Value) -> Instance {
     let max = positive(&["configuration", "statuses", "max_characters"])
         .or_else(|| positive(&["max_toot_chars"]))
         .unwrap_or(500);
-    // A server that doesn't say what a link costs may well count it in full.
-    let link = positive(&["configuration", "statuses", "characters_reserved_per_url"])
-        .map_or(LinkCost::Full, |n| LinkCost::Fixed(small(n)));
+    // A server that doesn't say what a link costs may well count it in full; so may one that says it, unless it is known to
+    // count as Mastodon does (GoToSocial names 25 and counts links and warning in full, in code points).
+    let named = positive(&["configuration", "statuses", "characters_reserved_per_url"]);
+    let api = at(&["api_versions", "mastodon"]);
+    let (unit, link) = match named {
+        Some(n) if api.is_some() || (n == MASTODONS_LINK && is_mastodons(&version)) => {
+            (LengthUnit::Graphemes, LinkCost::Fixed(small(n)))
+        }
+        Some(n) => (LengthUnit::CodePoints, LinkCost::AtLeast(small(n))),
+        None => (LengthUnit::CodePoints, LinkCost::Full),
+    };
     let types = value
         .get("configuration")
         .and_then(|c| c.get("media_attachments"))
@@ -338,12 +351,20 @@ pub fn parse_instance(value: &Value) -> Instance {
                 .collect()
         })
         .unwrap_or_default();
+    let lists = |path: &[&str]| {
+        path.iter()
+            .try_fold(value, |v, key| v.get(*key))
+            .is_some_and(Value::is_array)
+    };
     Instance {
         version,
+        // The latter is where Pleroma lists them.
+        content_types: lists(&["configuration", "statuses", "supported_mime_types"])
+            || lists(&["pleroma", "metadata", "post_formats"]),
         limits: Limits {
             text: TextRules {
                 max: small(max),
-                unit: LengthUnit::Graphemes,
+                unit,
                 link,
                 warning_counts: true,
                 alt_max: small(media("description_limit", 1500)),
@@ -375,6 +396,12 @@ pub fn parse_instance(value: &Value) -> Instance {
     }
 }
 
+/// Whether a version is one of Mastodon's own, or of a fork: other software tells its own besides (`2.7.2 (compatible; …)`).
+fn is_mastodons(version: &str) -> bool {
+    let major = version.split('.').next().and_then(|major| major.parse::<u32>().ok());
+    major.is_some_and(|major| major >= 3) && !version.contains('(')
+}
+
 /// What an error answer says, for people. Never used to decide anything: the texts are localised (contract mastodon §8.3).
 pub(crate) fn error_text(status: u16, body: &[u8]) -> String {
     let said = serde_json::from_slice::<Value>(body).ok().and_then(|value| {
@@ -399,10 +426,12 @@ mod tests {
 
     #[test]
     fn limits_are_those_the_instance_names() {
-        let instance = parse_instance(&json!({"version": "4.6.5", "configuration": {
-            "statuses": {"max_characters": 5000, "max_media_attachments": 6, "characters_reserved_per_url": 25},
-            "media_attachments": {"description_limit": 10000, "video_size_limit": 41_943_040, "supported_mime_types": ["video/MP4"]}
-        }}));
+        let instance = parse_instance(
+            &json!({"version": "4.6.5", "api_versions": {"mastodon": 11}, "configuration": {
+                "statuses": {"max_characters": 5000, "max_media_attachments": 6, "characters_reserved_per_url": 25},
+                "media_attachments": {"description_limit": 10000, "video_size_limit": 41_943_040, "supported_mime_types": ["video/MP4"]}
+            }}),
+        );
         assert_eq!(instance.limits.text.max, 5000);
         assert_eq!(instance.limits.text.link, LinkCost::Fixed(25));
         assert_eq!(instance.limits.media.video_bytes, 41_943_040);
@@ -424,12 +453,53 @@ mod tests {
         let recording: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
         let instance = parse_instance(&recording["response"]["body"]);
         let (text, media) = (&instance.limits.text, &instance.limits.media);
-        assert_eq!((text.max, text.link, text.alt_max), (5000, LinkCost::Fixed(25), 1500));
+        assert_eq!((text.max, text.link, text.alt_max), (5000, LinkCost::AtLeast(25), 1500));
+        assert_eq!(text.unit, LengthUnit::CodePoints);
         assert_eq!(
             (media.per_post, media.image_bytes, media.video_bytes),
             (6, 40 << 20, 40 << 20)
         );
         assert!(media.takes("image/avif") && !media.takes("image/heic"));
+    }
+
+    #[test]
+    fn only_who_counts_as_mastodon_does_is_believed_in_what_a_link_costs() {
+        let rules = |version: &str, link: u64, more: Value| {
+            let mut document =
+                json!({"version": version, "configuration": {"statuses": {"characters_reserved_per_url": link}}});
+            if !more.is_null() {
+                document["api_versions"] = more;
+            }
+            let text = parse_instance(&document).limits.text;
+            (text.unit, text.link)
+        };
+        let mastodons = (LengthUnit::Graphemes, LinkCost::Fixed(23));
+        for version in ["3.5.3", "4.0.2+hometown-1.1.1", "4.6.5+glitch"] {
+            assert_eq!(rules(version, 23, Value::Null), mastodons, "{version}");
+        }
+        assert_eq!(rules("5.0.0-alpha", 23, json!({"mastodon": 12})), mastodons);
+        // Which GoToSocial says of itself where it is told to pose as Mastodon.
+        let posing = rules("3.5.3+0.20.0-rc1+git-57cb4fe", 25, Value::Null);
+        assert_eq!(posing, (LengthUnit::CodePoints, LinkCost::AtLeast(25)));
+        for version in [
+            "2.7.2 (compatible; Pleroma 2.9.0)",
+            "4.2.1 (compatible; Iceshrimp)",
+            "0.20.0",
+            "",
+            "x",
+        ] {
+            let cautious = (LengthUnit::CodePoints, LinkCost::AtLeast(23));
+            assert_eq!(rules(version, 23, Value::Null), cautious, "{version}");
+        }
+    }
+
+    #[test]
+    fn an_instance_says_whether_texts_have_types() {
+        let types = json!(["text/plain", "text/markdown"]);
+        let glitch = json!({"configuration": {"statuses": {"supported_mime_types": types}}});
+        let pleroma = json!({"pleroma": {"metadata": {"post_formats": types}}});
+        assert!(parse_instance(&glitch).content_types && parse_instance(&pleroma).content_types);
+        assert!(!parse_instance(&json!({"configuration": {"statuses": {}}})).content_types);
     }
 
     #[test]

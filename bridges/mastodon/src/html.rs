@@ -2,6 +2,8 @@
 //!
 //! Never judges what is safe to show; the text of a copy is made elsewhere, by a real parser.
 
+use tombolo_mastoapi::decoded;
+
 /// A link in HTML.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Anchor {
@@ -96,33 +98,6 @@ pub(crate) fn plain(html: &str) -> String {
     decoded(&text)
 }
 
-/// Text with the entities decoded that servers write.
-pub(crate) fn decoded(text: &str) -> String {
-    let mut plain = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find('&') {
-        plain.push_str(&rest[..at]);
-        rest = &rest[at..];
-        let entity = rest
-            .bytes()
-            .take(11)
-            .position(|byte| byte == b';')
-            .and_then(|end| Some((end, entity(&rest[1..end])?)));
-        match entity {
-            Some((end, character)) => {
-                plain.push(character);
-                rest = &rest[end + 1..];
-            }
-            None => {
-                plain.push('&');
-                rest = &rest[1..];
-            }
-        }
-    }
-    plain.push_str(rest);
-    plain
-}
-
 /// Where the tag ends that `rest` begins in: a `>` outside quotation marks.
 fn tag_end(rest: &str) -> Option<usize> {
     let mut quote = None;
@@ -157,25 +132,6 @@ fn attribute(head: &str, name: &str) -> Option<String> {
         return (raw.len() <= MAX_ATTRIBUTE).then(|| decoded(raw));
     }
     None
-}
-
-fn entity(name: &str) -> Option<char> {
-    match name {
-        "amp" => Some('&'),
-        "lt" => Some('<'),
-        "gt" => Some('>'),
-        "quot" => Some('"'),
-        "apos" => Some('\''),
-        "nbsp" => Some('\u{a0}'),
-        _ => {
-            let number = name.strip_prefix('#')?;
-            let code = match number.strip_prefix(['x', 'X']) {
-                Some(hexadecimal) => u32::from_str_radix(hexadecimal, 16),
-                None => number.parse(),
-            };
-            char::from_u32(code.ok()?)
-        }
-    }
 }
 
 #[cfg(test)]

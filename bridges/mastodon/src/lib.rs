@@ -5,6 +5,7 @@
 mod destination;
 pub mod fuzz;
 mod html;
+mod known;
 mod mend;
 mod post;
 mod publish;
@@ -12,6 +13,7 @@ mod readers;
 mod source;
 #[cfg(feature = "stand-in")]
 pub mod stand_in;
+mod tags;
 mod upload;
 
 pub use destination::Mastodon;

@@ -6,11 +6,13 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tombolo_mastoapi::{Client, Status, parse_status};
 use tombolo_model::{Cache, Draft, Origin};
 use tombolo_text::neutral_warning;
 use url::Url;
+
+use crate::publish::Sent;
 
 /// How long it is remembered of a server. An update may have changed its ways.
 const MEMORY: Duration = Duration::from_secs(30 * 86_400);
@@ -50,19 +52,9 @@ pub(crate) fn depends_on_flag(draft: &Draft) -> bool {
     draft.sensitive && draft.content_warning.is_none() && !draft.media.is_empty()
 }
 
-/// Replaces the status by itself with a warning; `None`: the server refused, or nobody knows. All fields are sent, since an
-/// edit replaces the whole (contract mastodon §5.5).
-pub(crate) async fn cover(client: &Client, status: &Status, draft: &Draft, media_ids: &[&str]) -> Option<Status> {
-    let mut body = json!({
-        "status": draft.text,
-        "media_ids": media_ids,
-        "sensitive": true,
-        "spoiler_text": neutral_warning(draft.language.as_deref()),
-        "visibility": draft.visibility.as_str(),
-    });
-    if let Some(language) = &draft.language {
-        body["language"] = json!(language);
-    }
+/// Replaces the status by itself with a warning; `None`: the server refused, or nobody knows.
+pub(crate) async fn cover(client: &Client, status: &Status, sent: &Sent<'_>) -> Option<Status> {
+    let body = sent.body(Some(neutral_warning(sent.draft.language.as_deref())));
     let answer = client.edit_status(&status.id, body).await.ok()?;
     if !answer.status.is_success() {
         return None;

@@ -170,7 +170,8 @@ fn whole_seconds(at: DateTime<Utc>) -> DateTime<Utc> {
 
 fn web_address(text: &str) -> Option<Url> {
     let url = Url::parse(text).ok().filter(|_| text.len() <= MAX_URL)?;
-    (matches!(url.scheme(), "http" | "https") && url.has_host()).then_some(url)
+    let secret = !url.username().is_empty() || url.password().is_some();
+    (matches!(url.scheme(), "http" | "https") && url.has_host() && !secret).then_some(url)
 }
 
 fn aliases(id: &ApId, link: Option<&Url>) -> BTreeSet<String> {
@@ -474,5 +475,17 @@ mod tests {
         assert_eq!(kind_of(&meta(json!({"width": 200, "height": 150}))), MediaKind::Image);
         let photo = json!({"id": "2", "type": "image", "url": "https://s.example/1.webp", "meta": {"original": {"duration": 2}}});
         assert_eq!(kind_of(&photo), MediaKind::Image);
+    }
+
+    #[test]
+    fn an_address_that_holds_a_password_is_none() {
+        assert!(web_address("https://m.example/@me/1").is_some());
+        for text in [
+            "https://me:secret@m.example/1",
+            "https://me@m.example/1",
+            "ftp://m.example/1",
+        ] {
+            assert_eq!(web_address(text), None, "{text}");
+        }
     }
 }

@@ -9,7 +9,9 @@ use tombolo_model::{
 };
 use tombolo_net::{Answer, SendError, rate_limit_reset, retry_after};
 
+use crate::known::Known;
 use crate::mend::{self, Memory};
+use crate::tags;
 use crate::upload::{is_api, upload, wait_until_processed};
 
 /// How much is kept of what a server made of a post otherwise than meant.
@@ -41,6 +43,7 @@ pub(crate) async fn publish(
         progress = PublishProgress {
             version: VERSION,
             uploaded: Vec::new(),
+            ..PublishProgress::default()
         };
     }
     progress.uploaded.retain(|kept| {
@@ -88,9 +91,19 @@ async fn boost(
         Err(SendError::Unknown(reason)) => return PublishOutcome::Unknown { reason },
     };
     match answered(client, &answer) {
-        Ok(status) => PublishOutcome::Published(copy_of(&status)),
+        Ok(status) if is_boost_of(&status, id) => PublishOutcome::Published(copy_of(&status)),
+        // The boosted post's own address would make it the copy of itself. A look at the account finds the boost.
+        Ok(_) => PublishOutcome::Unknown {
+            reason: "the server answered with the boosted post instead of the boost".into(),
+        },
         Err(outcome) => outcome,
     }
+}
+
+/// Whether this is a boost of the status with this id, and has an address of its own. Pleroma gives it the boosted one's.
+pub(crate) fn is_boost_of(status: &Status, id: &str) -> bool {
+    let inner = status.boosted.as_deref();
+    inner.is_some_and(|inner| inner.id == id && status.id != inner.id && status.uri != inner.uri)
 }
 
 /// Whether the server's limit leaves nothing.
@@ -137,6 +150,38 @@ pub(crate) fn try_later(error: DestinationError) -> PublishOutcome {
     }
 }
 
+/// A status as it is sent.
+pub(crate) struct Sent<'a> {
+    pub(crate) draft: &'a Draft,
+    /// Its text, without hashtags that the server doesn't allow.
+    text: String,
+    media_ids: Vec<&'a str>,
+    /// Whether it says that its text is plain.
+    typed: bool,
+}
+
+impl Sent<'_> {
+    /// All fields that creating and replacing have in common: a replacement replaces the whole (contract mastodon §5.5).
+    pub(crate) fn body(&self, warning: Option<&str>) -> Value {
+        let mut body = json!({
+            "status": self.text,
+            "media_ids": self.media_ids,
+            "sensitive": self.draft.sensitive,
+            "visibility": self.draft.visibility.as_str(),
+        });
+        if self.typed {
+            body["content_type"] = json!("text/plain");
+        }
+        if let Some(warning) = warning {
+            body["spoiler_text"] = json!(warning);
+        }
+        if let Some(language) = &self.draft.language {
+            body["language"] = json!(language);
+        }
+        body
+    }
+}
+
 async fn post(
     client: &Client,
     cache: &dyn Cache,
@@ -149,53 +194,72 @@ async fn post(
     if let Some(throttled) = used_up(client, "statuses") {
         return throttled;
     }
+    let typed = match Known::of(client, cache).await {
+        Ok(known) => known.content_types,
+        Err(error) => return try_later(error),
+    };
     let mut uploaded: Vec<&UploadedMedia> = progress.uploaded.iter().collect();
     uploaded.sort_by_key(|media| media.index);
-    let media_ids: Vec<&str> = uploaded.iter().map(|media| media.id.as_str()).collect();
+    let mut sent = Sent {
+        draft,
+        text: draft.text.clone(),
+        media_ids: uploaded.iter().map(|media| media.id.as_str()).collect(),
+        typed,
+    };
     let (memory, now) = (Memory::of(cache, client.instance()), client.net().clock().now());
     let added = memory.warning_for(draft, now);
-    let mut body = json!({
-        "status": draft.text,
-        "media_ids": media_ids,
-        "sensitive": draft.sensitive,
-        "visibility": draft.visibility.as_str(),
-        // The server refuses rather than ping anybody (contract mastodon §3.3).
-        "allowed_mentions": [],
-    });
-    if let Some(warning) = draft.content_warning.as_deref().or(added) {
-        body["spoiler_text"] = json!(warning);
-    }
-    if let Some(language) = &draft.language {
-        body["language"] = json!(language);
-    }
-    if let Some(id) = reply_to {
-        body["in_reply_to_id"] = json!(id);
-    }
     if let Err(e) = checkpoint.before(Step::Post, progress).await {
         return PublishOutcome::NotNoted(e);
     }
     meter.stage("posting", None);
-    let answer = match client.post_status(body, &draft.key).await {
-        Ok(answer) => answer,
-        Err(SendError::NotSent(reason)) => return PublishOutcome::TryLater { reason },
-        Err(SendError::Unknown(reason)) => return PublishOutcome::Unknown { reason },
-    };
-    let mut status = match answered(client, &answer) {
-        Ok(status) => status,
-        // The text was fitted without the warning that was added to it: it goes without the next time.
-        Err(PublishOutcome::Rejected { reason }) if added.is_some() && answer.status.as_u16() == 422 => {
-            memory.forget();
-            return PublishOutcome::TryLater { reason };
+    let mut disallowed = Vec::new();
+    let mut status = loop {
+        let mut body = sent.body(draft.content_warning.as_deref().or(added));
+        // The server refuses rather than ping anybody (contract mastodon §3.3).
+        body["allowed_mentions"] = json!([]);
+        if let Some(id) = reply_to {
+            body["in_reply_to_id"] = json!(id);
         }
-        Err(outcome) => return outcome,
+        let answer = match client.post_status(body, &draft.key).await {
+            Ok(answer) => answer,
+            Err(SendError::NotSent(reason)) => return PublishOutcome::TryLater { reason },
+            Err(SendError::Unknown(reason)) => return PublishOutcome::Unknown { reason },
+        };
+        let refused = answer.status.as_u16() == 422;
+        match answered(client, &answer) {
+            Ok(status) => break status,
+            Err(PublishOutcome::Rejected { reason }) if refused => {
+                // Nothing was created, and the key is free again (contract mastodon §0a.14).
+                if disallowed.is_empty() {
+                    disallowed = tags::named(&answer, &sent.text);
+                    if !disallowed.is_empty() {
+                        sent.text = tags::without(&sent.text, &disallowed);
+                        continue;
+                    }
+                }
+                // The text was fitted without the warning that was added to it: it goes without the next time.
+                if added.is_some() {
+                    memory.forget();
+                    return PublishOutcome::TryLater { reason };
+                }
+                return PublishOutcome::Rejected { reason };
+            }
+            Err(outcome) => return outcome,
+        }
     };
     if mend::depends_on_flag(draft) && added.is_none() && status.sensitive == Some(false) {
         memory.note(now);
-        if let Some(covered) = mend::cover(client, &status, draft, &media_ids).await {
+        if let Some(covered) = mend::cover(client, &status, &sent).await {
             status = covered;
         }
     }
-    PublishOutcome::Published(compared(&status, draft))
+    let mut copy = compared(&status, draft);
+    copy.differences.extend(disallowed.into_iter().map(|name| Difference {
+        what: "hashtag".to_owned(),
+        meant: format!("#{name}"),
+        got: "the server doesn't allow it".to_owned(),
+    }));
+    PublishOutcome::Published(copy)
 }
 
 /// When the server will take more.

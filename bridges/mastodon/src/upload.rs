@@ -1,19 +1,12 @@
 //! Files on their way to the server: sent, and waited for until they are processed (contract mastodon §4).
 
-use std::io;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use futures_util::StreamExt;
-use reqwest::Body;
 use serde_json::Value;
-use tombolo_mastoapi::{Client, identifier};
-use tombolo_model::{
-    Checkpoint, MediaDraft, MediaError, ProgressSink, PublishOutcome, PublishProgress, Step, UploadedMedia,
-};
-use tombolo_net::{Answer, SendError, multipart};
+use tombolo_mastoapi::{Client, identifier, stream_file};
+use tombolo_model::{Checkpoint, MediaDraft, ProgressSink, PublishOutcome, PublishProgress, Step, UploadedMedia};
+use tombolo_net::{Answer, multipart};
 
 use crate::publish::{throttled, try_later, used_up};
 
@@ -28,6 +21,9 @@ const LONGEST_LOOK: Duration = Duration::from_secs(10);
 const SECOND_TRY: Duration = Duration::from_secs(2);
 /// Longest address of a file that is kept.
 const MAX_URL: usize = 2048;
+/// So often a part's files may be gone before they are posted.
+const MAX_LOST: u32 = 3;
+
 /// Sends a file that the server doesn't have yet; its place in the progress.
 pub(crate) async fn upload(
     client: &Client,
@@ -96,7 +92,7 @@ pub(crate) async fn upload(
     }
 }
 
-/// Sends one file, streamed from where it is.
+/// Sends one file with what is known of it.
 async fn send_file(
     client: &Client,
     index: usize,
@@ -104,81 +100,19 @@ async fn send_file(
     with_thumbnail: bool,
     meter: &dyn ProgressSink,
 ) -> Result<Answer, PublishOutcome> {
-    let unavailable = |error: &MediaError| PublishOutcome::MediaUnavailable {
-        index,
-        reason: error.to_string(),
-        moved: matches!(error, MediaError::Gone(_)),
-    };
-    let (bytes, stream) = media.body.open().await.map_err(|e| match e {
-        MediaError::Unusable(reason) => PublishOutcome::MediaRejected { index, reason },
-        other => unavailable(&other),
-    })?;
-    meter.stage("uploading", Some(bytes));
-    let sent = Arc::new(AtomicU64::new(0));
-    let broken = Arc::new(Mutex::new(None::<String>));
-    let counted = {
-        let (sent, broken) = (sent.clone(), broken.clone());
-        stream.map(move |chunk: io::Result<bytes::Bytes>| {
-            match &chunk {
-                Ok(chunk) => {
-                    sent.fetch_add(chunk.len() as u64, Ordering::Relaxed);
-                }
-                Err(e) => *broken.lock().unwrap_or_else(PoisonError::into_inner) = Some(e.to_string()),
-            }
-            chunk
-        })
-    };
-    let file = multipart::Part::stream_with_length(Body::wrap_stream(counted), bytes)
-        .file_name(media.file_name.clone())
-        .mime_str(&media.media_type)
-        .map_err(|_| PublishOutcome::MediaRejected {
-            index,
-            reason: format!("{:?} is no media type", media.media_type),
-        })?;
-    let mut form = multipart::Form::new();
-    if let Some(alt) = &media.alt {
-        form = form.text("description", alt.clone());
-    }
+    let mut fields = multipart::Form::new();
     if let Some(focus) = media.focus {
-        form = form.text("focus", format!("{},{}", focus.x, focus.y));
+        fields = fields.text("focus", format!("{},{}", focus.x, focus.y));
     }
-    form = form.part("file", file);
     if let Some(thumbnail) = media.thumbnail.as_ref().filter(|_| with_thumbnail) {
         let part = multipart::Part::stream_with_length(thumbnail.bytes.clone(), thumbnail.bytes.len() as u64)
             .file_name(format!("{}.thumbnail", media.file_name))
             .mime_str(&thumbnail.media_type);
         if let Ok(part) = part {
-            form = form.part("thumbnail", part);
+            fields = fields.part("thumbnail", part);
         }
     }
-    let request = client.upload(form, sent.clone());
-    tokio::pin!(request);
-    let mut shown = 0;
-    let result = loop {
-        tokio::select! {
-            result = &mut request => break result,
-            () = tokio::time::sleep(Duration::from_millis(100)) => {
-                let now = sent.load(Ordering::Relaxed);
-                meter.advance(now - shown);
-                shown = now;
-            }
-        }
-    };
-    meter.advance(sent.load(Ordering::Relaxed) - shown);
-    result.map_err(|error| {
-        let at_source = broken.lock().unwrap_or_else(PoisonError::into_inner).take();
-        match at_source {
-            Some(reason) => PublishOutcome::MediaUnavailable {
-                index,
-                reason,
-                moved: false,
-            },
-            // What became of an upload doesn't matter: a file that nobody attaches disappears by itself.
-            None => match error {
-                SendError::NotSent(reason) | SendError::Unknown(reason) => PublishOutcome::TryLater { reason },
-            },
-        }
-    })
+    stream_file(index, media, fields, meter, |form, sent| client.upload(form, sent)).await
 }
 
 /// Whether the API itself answered, and not a proxy in front of it.
@@ -221,8 +155,9 @@ pub(crate) async fn wait_until_processed(
         let answer = client.media(&id).await.map_err(try_later)?;
         let status = answer.status.as_u16();
         let body: Value = answer.json().unwrap_or_default();
+        let is_it = body.get("id").and_then(identifier).is_some_and(|of| of == id);
         match status {
-            200 => {
+            200 if is_api(&answer) && is_it => {
                 let url = body
                     .get("url")
                     .and_then(Value::as_str)
@@ -240,9 +175,23 @@ pub(crate) async fn wait_until_processed(
             404 | 410 => {
                 // Nothing was posted with it yet, so it has expired: it is sent again.
                 progress.uploaded.remove(place);
+                progress.lost += 1;
+                if progress.lost >= MAX_LOST {
+                    return Err(PublishOutcome::MediaRejected {
+                        index,
+                        reason: format!("the server has lost what was uploaded {MAX_LOST} times"),
+                    });
+                }
                 let until = clock.now() + TimeDelta::seconds(5);
                 return Err(PublishOutcome::InWork {
                     until,
+                    progress: progress.clone(),
+                });
+            }
+            // A page of whatever stands in front of the API says nothing about the file.
+            _ if status < 300 || !is_api(&answer) => {
+                return Err(PublishOutcome::InWork {
+                    until: clock.now() + TimeDelta::seconds(60),
                     progress: progress.clone(),
                 });
             }

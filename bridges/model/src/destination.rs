@@ -132,6 +132,9 @@ pub struct PublishProgress {
     pub version: u32,
     /// Files the server already has, by their place in the draft.
     pub uploaded: Vec<UploadedMedia>,
+    /// How often a file that the server had taken was gone again before anything was posted with it.
+    #[serde(default)]
+    pub lost: u32,
 }
 
 /// A file the server has.

@@ -73,6 +73,8 @@ pub enum LinkCost {
     Full,
     /// This many units where Mastodon's link pattern matches, in full elsewhere (contract mastodon §3.2).
     Fixed(usize),
+    /// As many units as it has, and no less than this many: where a server names a cost, and nobody knows how it counts.
+    AtLeast(usize),
 }
 
 /// What media an instance takes.

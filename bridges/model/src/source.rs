@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::{ApId, Post, SourceId};
+use crate::{ApId, Post, SourceId, Visibility};
 
 /// Reads one creator's posts.
 ///
@@ -81,6 +81,9 @@ pub struct Sighting {
     pub published: Option<DateTime<Utc>>,
     /// Whether it is ready, where the listing says so.
     pub ready: Option<bool>,
+    /// Who may see it, where the listing says so.
+    #[serde(default)]
+    pub visibility: Option<Visibility>,
 }
 
 /// What a listing showed.

@@ -122,6 +122,9 @@ pub struct Get<'a> {
     pub max_bytes: u64,
     /// Requests of one family share the server's limit.
     pub family: &'static str,
+    /// For who judges by the body, where statuses say little: whether an answer whose status promises another one later is
+    /// final at once. The last failing answer is returned then, too, where there is no wait to report.
+    pub is_final: Option<fn(&Answer) -> bool>,
 }
 
 impl<'a> Get<'a> {
@@ -134,6 +137,7 @@ impl<'a> Get<'a> {
             if_none_match: None,
             max_bytes: 4 << 20,
             family: "api",
+            is_final: None,
         }
     }
 
@@ -291,7 +295,8 @@ impl Net {
             let answer = tokio::time::timeout(limit, self.get_once(get, &what)).await;
             answer.unwrap_or_else(|_| Err(Failure::Transient(format!("{what} took longer than {limit:?}"))))
         };
-        self.repeated(&get.url, get.family, &what, once).await
+        self.repeated_until(&get.url, get.family, &what, get.is_final, once)
+            .await
     }
 
     /// Opens a file for reading, from its beginning. Nothing is held in memory but what is on its way.
@@ -317,7 +322,13 @@ impl Net {
             let request = self.0.following.head(url.clone()).header(ACCEPT_ENCODING, "identity");
             let response = tokio::time::timeout(limit, read(request, &what)).await;
             let late = |_| Err(Failure::Transient(format!("{what} took longer than {limit:?}")));
-            followed(response.unwrap_or_else(late)?, &what)
+            let response = followed(response.unwrap_or_else(late)?, &what)?;
+            match response.status() {
+                StatusCode::NOT_IMPLEMENTED => Err(Failure::Final(NetError::Refused(format!(
+                    "{what}: the server doesn't know this kind of request"
+                )))),
+                _ => Ok(response),
+            }
         };
         let response = self.repeated(url, FILES, &what, once).await?;
         Ok((response.status(), response.headers().clone()))
@@ -414,6 +425,18 @@ impl Net {
         what: &str,
         once: impl Fn() -> F,
     ) -> Result<T, NetError> {
+        self.repeated_until(url, family, what, None, once).await
+    }
+
+    /// The same for who judges answers by more than their status.
+    async fn repeated_until<T: Answered, F: Future<Output = Result<T, Failure>>>(
+        &self,
+        url: &Url,
+        family: &'static str,
+        what: &str,
+        is_final: Option<fn(&T) -> bool>,
+        once: impl Fn() -> F,
+    ) -> Result<T, NetError> {
         self.check(url)?;
         let mut attempt = 0;
         loop {
@@ -424,13 +447,16 @@ impl Net {
                     let (status, headers) = answer.head();
                     tracing::debug!(status = status.as_u16(), "{what}");
                     let throttled = self.learn(url, family, status, headers);
-                    if !worth_repeating(status) {
+                    if !worth_repeating(status) || is_final.is_some_and(|is_final| is_final(&answer)) {
                         return Ok(answer);
                     }
                     let last = attempt >= ATTEMPTS;
                     if let Some(until) = throttled.filter(|until| last || self.remaining(*until) > PATIENCE) {
                         let what = what.to_owned();
                         return Err(NetError::Throttled { what, until });
+                    }
+                    if last && is_final.is_some() {
+                        return Ok(answer);
                     }
                     Failure::Transient(format!("{what} was answered with {status}"))
                 }
@@ -634,10 +660,26 @@ pub(crate) fn followed(response: Response, what: &str) -> Result<Response, Failu
 }
 
 /// Reads a body up to a limit.
-pub(crate) async fn collect(mut response: Response, max: u64, what: &str) -> Result<Bytes, Failure> {
+pub(crate) async fn collect(response: Response, max: u64, what: &str) -> Result<Bytes, Failure> {
+    collect_moving(response, max, None, what).await
+}
+
+/// Reads a body up to a limit, as long as no more than `idle` passes without any of it.
+pub(crate) async fn collect_moving(
+    mut response: Response,
+    max: u64,
+    idle: Option<Duration>,
+    what: &str,
+) -> Result<Bytes, Failure> {
     let mut body = BytesMut::new();
     loop {
-        match response.chunk().await {
+        let chunk = match idle {
+            None => response.chunk().await,
+            Some(idle) => tokio::time::timeout(idle, response.chunk())
+                .await
+                .map_err(|_| Failure::Transient(format!("the answer to {what} stood still for {idle:?}")))?,
+        };
+        match chunk {
             Ok(Some(chunk)) => {
                 if body.len() as u64 + chunk.len() as u64 > max {
                     return Err(Failure::Final(NetError::TooLarge(format!(
@@ -692,7 +734,8 @@ async fn stalled(sent: Option<Arc<AtomicU64>>, patience: Duration) {
 
 /// Statuses that promise another answer later (contract peertube §9, mastodon §8.3).
 pub(crate) fn worth_repeating(status: StatusCode) -> bool {
-    matches!(status.as_u16(), 408 | 425 | 429 | 500 | 502 | 503 | 504)
+    // 520 to 526 are Cloudflare's, when the server behind it fails.
+    matches!(status.as_u16(), 408 | 425 | 429 | 500..=504 | 520..=526)
 }
 
 /// The announced size of a body as it is sent.

@@ -9,6 +9,7 @@ mod download;
 mod error;
 mod guard;
 mod headers;
+mod patience;
 mod range;
 #[cfg(feature = "stand-in")]
 pub mod stand_in;
@@ -17,6 +18,7 @@ pub use client::{Answer, Download, Get, Net, NetConfig, Send, SendForm, SystemEn
 pub use error::{NetError, SendError};
 pub use guard::{Guard, Refused, is_public, shown};
 pub use headers::{media_type, rate_limit_reset, retry_after};
+pub use patience::Patience;
 pub use range::Piece;
 /// The parts of a multipart request.
 pub use reqwest::multipart;

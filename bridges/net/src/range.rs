@@ -1,15 +1,19 @@
 //! A piece of a file, read by itself: to look into a file without fetching it.
 
+use std::time::Duration;
+
 use bytes::Bytes;
-use reqwest::StatusCode;
 use reqwest::header::{ACCEPT_ENCODING, CONTENT_RANGE, RANGE};
+use reqwest::{Response, StatusCode};
 use url::Url;
 
-use crate::client::{Answer, FILES, Failure, Net, collect, followed, read};
+use crate::client::{Answer, FILES, Failure, Net, collect_moving, followed, read};
 use crate::{NetError, shown};
 
 /// Largest piece.
 const MOST: u64 = 16 << 20;
+/// Longest time of a piece, in idle limits: what comes byte by byte isn't waited for.
+const MOST_IDLE: u32 = 10;
 
 /// A piece of a file.
 #[derive(Clone, Debug)]
@@ -40,7 +44,7 @@ impl Net {
             let response = followed(response, &what)?;
             let (status, headers, url) = (response.status(), response.headers().clone(), response.url().clone());
             let body = match status {
-                StatusCode::PARTIAL_CONTENT => collect(response, length, &what).await?,
+                StatusCode::PARTIAL_CONTENT => whole_piece(response, length, limit, &what).await?,
                 // A whole file isn't read for a piece of it.
                 _ => Bytes::new(),
             };
@@ -71,6 +75,13 @@ impl Net {
             _ => refused("the server gave another piece than the one asked for"),
         }
     }
+}
+
+/// Reads a piece that keeps coming: never longer than `idle` without a byte, nor than [`MOST_IDLE`] times that in all.
+async fn whole_piece(response: Response, length: u64, idle: Duration, what: &str) -> Result<Bytes, Failure> {
+    tokio::time::timeout(idle * MOST_IDLE, collect_moving(response, length, Some(idle), what))
+        .await
+        .unwrap_or_else(|_| Err(Failure::Transient(format!("the answer to {what} comes too slowly"))))
 }
 
 /// First byte and whole size of `bytes 0-99/1234`.

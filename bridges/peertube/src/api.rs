@@ -9,7 +9,7 @@ use tombolo_activitypub::{parse_instant, source_error};
 use tombolo_model::{
     ApId, Cursor, Fetched, Listing, Origin, Poll, Readiness, Sighting, SourceError, Visibility, unsigned_of,
 };
-use tombolo_net::{Answer, Get, Net};
+use tombolo_net::{Answer, Get, Net, Patience};
 use url::Url;
 
 use crate::post_from_api;
@@ -77,27 +77,39 @@ pub(crate) async fn scan(net: &Net, instance: &Url, creator: &Creator, cursor: &
         return Ok(Poll::Unchanged);
     };
     let (cursor, began) = (cursor_of(&first), net.clock().now());
+    let mut patience = Patience::of_a_walk(net);
     let mut seen: HashSet<ApId> = first.sightings.iter().map(|s| s.id.clone()).collect();
     let mut sightings = first.sightings;
     let (mut start, mut entries, mut total) = (0, first.entries, first.total);
     // The total decides, not the length of a page: an instance may give fewer at once than were asked for.
     while entries > 0 && total > (start + entries) as u64 {
+        let begins = start;
         start += entries - OVERLAP.min(entries / 2);
         if start > MAX_VIDEOS {
             return Err(SourceError::Malformed(format!(
-                "the list of {instance} goes on after {start} videos"
+                "the list of {instance} goes on after {start} videos, more than tombolo reads of one account"
             )));
         }
-        if net.clock().now() - began > MAX_TIME {
+        if patience.walked_since(began) > MAX_TIME {
             return Err(SourceError::Transient(format!(
                 "after {} minutes the list of {instance} still goes on, at place {start}",
                 MAX_TIME.num_minutes()
             )));
         }
-        let page = read_page(net, instance, creator, start, None)
-            .await?
-            .ok_or_else(|| unasked(instance))?;
+        let shown = begins + entries;
+        let page = loop {
+            match read_page(net, instance, creator, start, None).await {
+                Err(error) if patience.outlasts(&error).await => {}
+                other => break other?.ok_or_else(|| unasked(instance))?,
+            }
+        };
         (entries, total) = (page.entries, page.total);
+        // Pages overlap: where videos were shown a moment ago, none is no end. And a total may count a few that aren't shown,
+        // but not many.
+        let missing = total.saturating_sub(start as u64);
+        if entries == 0 && missing > 0 && (start < shown || missing > OVERLAP as u64) {
+            return Err(cut_short(instance, start, total));
+        }
         let before = sightings.len();
         sightings.extend(page.sightings.into_iter().filter(|s| seen.insert(s.id.clone())));
         if sightings.len() == before && entries > OVERLAP {
@@ -119,6 +131,14 @@ pub(crate) async fn scan(net: &Net, instance: &Url, creator: &Creator, cursor: &
         complete: true,
         scan_needed: false,
     }))
+}
+
+/// A list that ends before its end would make a short baseline.
+fn cut_short(instance: &Url, start: usize, total: u64) -> SourceError {
+    SourceError::Malformed(format!(
+        "the list of {instance} shows nothing from place {start} on, although it says that there are {total} videos; \
+         should that go on, use read = \"outbox\""
+    ))
 }
 
 fn unasked(instance: &Url) -> SourceError {
@@ -206,7 +226,11 @@ async fn first_page(
     creator: &Creator,
     etag: Option<&str>,
 ) -> Result<Option<Page>, SourceError> {
-    read_page(net, instance, creator, 0, etag).await
+    let page = read_page(net, instance, creator, 0, etag).await?;
+    match page {
+        Some(page) if page.entries == 0 && page.total > 0 => Err(cut_short(instance, 0, page.total)),
+        page => Ok(page),
+    }
 }
 
 /// `Ok(None)`: unchanged since `etag`.
@@ -305,6 +329,7 @@ fn sighting(entry: &Value, creator: &Creator) -> Option<Sighting> {
         published: entry.get("publishedAt").and_then(parse_instant),
         // A list has no state: state 2 is in it where the creator didn't ask to wait (contract peertube §5).
         ready: None,
+        visibility: privacy.map(|_| Visibility::Public),
         id,
     })
 }

@@ -11,6 +11,11 @@ const CAPTION_BYTES: u64 = 20 << 20;
 /// Most extensions that are looked at.
 const MAX_ENTRIES: usize = 1000;
 
+/// Most chunks of one file, where there is a smallest chunk.
+const MAX_CHUNKS: u64 = 10_000;
+/// The largest chunk that is held in memory where an instance demands large ones.
+const LARGEST_LEAST: u64 = 64 << 20;
+
 /// What the configuration says that a writer needs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Config {
@@ -22,6 +27,9 @@ pub(crate) struct Config {
     pub(crate) caption_bytes: u64,
     /// Largest chunk; 0 where there is no bound.
     pub(crate) max_chunk: u64,
+    /// Smallest chunk but the last, from version 9 on where uploads go on to object storage; 0 where there is no bound.
+    #[serde(default)]
+    pub(crate) min_chunk: u64,
     /// Whether new videos wait for a moderator.
     pub(crate) moderated: bool,
 }
@@ -49,11 +57,20 @@ impl Config {
             image_bytes: number("/video/image/size/max").unwrap_or(IMAGE_BYTES),
             caption_bytes: number("/videoCaption/file/size/max").unwrap_or(CAPTION_BYTES),
             max_chunk: number("/client/videos/resumableUpload/maxChunkSize").unwrap_or(0),
+            min_chunk: number("/client/videos/resumableUpload/minChunkSize").unwrap_or(0),
             moderated: value
                 .pointer("/autoBlacklist/videos/ofUsers/enabled")
                 .and_then(bool_of)
                 .unwrap_or(false),
         }
+    }
+
+    /// Smallest chunk, but the last, of a file of this size (contract peertube §7.3).
+    pub(crate) fn least_chunk(&self, total: u64) -> u64 {
+        if self.min_chunk == 0 {
+            return 0;
+        }
+        self.min_chunk.max(total.div_ceil(MAX_CHUNKS)).min(LARGEST_LEAST)
     }
 
     /// Whether a reason can be given for a sensitive video.
@@ -108,13 +125,16 @@ mod tests {
         let config = Config::parse(&json!({
             "serverVersion": "7.2.0-rc.1",
             "video": {"file": {"extensions": [".webm", ".MP4", ".xyz", 7]}, "image": {"size": {"max": 8_388_608}}},
-            "client": {"videos": {"resumableUpload": {"maxChunkSize": 5_000_000}}},
+            "client": {"videos": {"resumableUpload": {"maxChunkSize": 5_000_000, "minChunkSize": 4_000_000}}},
             "autoBlacklist": {"videos": {"ofUsers": {"enabled": true}}},
         }));
         assert_eq!(config.version, (7, 2));
         assert!(config.has_summary() && config.moderated);
         assert_eq!(config.types, ["video/webm", "video/mp4"]);
         assert_eq!((config.image_bytes, config.max_chunk), (8_388_608, 5_000_000));
+        assert_eq!(config.least_chunk(9_000_000), 4_000_000);
+        assert_eq!(config.least_chunk(100_000_000_001), 10_000_001);
+        assert_eq!(Config::default().least_chunk(100_000_000_001), 0);
         // A server that says nothing is taken for an old one with the usual bounds.
         let silent = Config::parse(&json!(null));
         assert!(!silent.has_summary() && silent.types.is_empty());

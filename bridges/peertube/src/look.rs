@@ -140,10 +140,13 @@ async fn own_videos(
     }
 }
 
+fn is_elsewhere(video: &OwnVideo, channel: Option<u64>) -> bool {
+    matches!((video.channel, channel), (Some(there), Some(wanted)) if there != wanted)
+}
+
 /// What a list alone can tell.
 fn may_be(video: &OwnVideo, channel: Option<u64>, marker: &Marker) -> bool {
-    let elsewhere = matches!((video.channel, channel), (Some(there), Some(wanted)) if there != wanted);
-    !elsewhere
+    !is_elsewhere(video, channel)
         && match marker.stamp {
             Some(stamp) => {
                 let millis = video.originally_published.map(|at| at.timestamp_millis());
@@ -194,10 +197,10 @@ async fn imports(
     });
     let videos = wanted.filter_map(|import| OwnVideo::parse(import.get("video")?));
     Ok(videos
-        .filter(|video| video.created.is_none_or(|at| at >= since))
+        .filter(|video| video.created.is_none_or(|at| at >= since) && !is_elsewhere(video, channel))
         .filter(|video| {
-            let stamped = marker.stamp.is_none() || video.originally_published.is_none();
-            stamped || may_be(video, channel, marker)
+            let undated = marker.stamp.is_none() || video.originally_published.is_none();
+            undated || may_be(video, channel, marker)
         })
         .collect())
 }

@@ -65,7 +65,7 @@ pub(crate) async fn scan(net: &Net, creator: &Creator) -> Result<Poll, SourceErr
     let first = fetch_first_page(net, outbox).await?;
     let (mut listed, mut found, mut place) = (HashSet::new(), Vec::new(), None);
     for _ in 0..MAX_WALKS {
-        let mut walk = Walk::from(net, first.clone());
+        let mut walk = Walk::from(net, first.clone()).patient();
         let (mut shrank, mut total) = (false, None);
         let mut page = walk.first_if_changed(None).await?;
         while let Some(current) = page {
@@ -177,6 +177,7 @@ fn sighting(item: &Value, creator: &Creator) -> Option<Sighting> {
             title: None,
             published: None,
             ready: None,
+            visibility: None,
         });
     }
     if !types_of(object).any(|t| t == "Video") || !by_creator(object, creator) {
@@ -190,6 +191,7 @@ fn sighting(item: &Value, creator: &Creator) -> Option<Sighting> {
             .map(|t| t.chars().take(200).collect()),
         published: object.get("published").and_then(parse_instant),
         ready,
+        visibility: Some(Visibility::Public),
         id,
     })
 }

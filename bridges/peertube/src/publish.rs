@@ -39,6 +39,7 @@ pub(crate) async fn publish(
         progress = PublishProgress {
             version: VERSION,
             uploaded: Vec::new(),
+            ..PublishProgress::default()
         };
     }
     match make(place, draft, video, progress, checkpoint, meter).await {

@@ -140,7 +140,8 @@ impl<'a> Run<'a> {
 
     /// Sends chunk after chunk.
     async fn transfer(&mut self, upload: &Upload, mut held: u64, file: &mut File<'_>) -> Result<End, PublishOutcome> {
-        let mut size = bounded(FIRST, self.config.max_chunk);
+        let (bound, smallest) = (self.config.max_chunk, self.config.least_chunk(upload.total));
+        let mut size = bounded(FIRST, bound).max(smallest);
         // What a proxy in front of the instance takes at once.
         let mut most = u64::MAX;
         loop {
@@ -169,7 +170,7 @@ impl<'a> Run<'a> {
                 Ok(State::Held(at)) if at == end && !last => {
                     (held, self.in_a_row) = (at, 0);
                     let took = self.place.caller.now() - began;
-                    size = next_size(length, took, self.config.max_chunk).min(most);
+                    size = next_size(length, took, bound).min(most).max(smallest);
                     continue;
                 }
                 Ok(State::Held(at)) if at > end => {
@@ -208,7 +209,7 @@ impl<'a> Run<'a> {
                 },
             };
             // With a digest a chunk arrives whole or not at all, so one that didn't may have been too large for the line.
-            size = bounded((size / 2).max(SMALLEST), self.config.max_chunk).min(most);
+            size = bounded((size / 2).max(SMALLEST), bound).min(most).max(smallest);
             self.stumble(trouble).await?;
             match self.resync(upload).await? {
                 End::GoOn(at) => held = at,

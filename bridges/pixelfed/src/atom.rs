@@ -4,9 +4,8 @@
 use chrono::{DateTime, Utc};
 use quick_xml::Reader;
 use quick_xml::events::Event;
+use tombolo_mastoapi::entity;
 use tombolo_model::ApId;
-
-use crate::text::entity;
 
 /// Most entries read; a feed has ten.
 const MAX_ENTRIES: usize = 100;

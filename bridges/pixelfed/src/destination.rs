@@ -80,12 +80,16 @@ impl Destination for Pixelfed {
         }
         for version in ["v2", "v1"] {
             let answer = self.api.open(&["api", version, "instance"], &[]).await?;
-            if let Said::Json(document) = self.api.judge(&answer)
-                && let Some(limits) = limits_of(&document)
-            {
-                self.cache
-                    .put(&name, &serde_json::to_value(&limits).unwrap_or_default(), now);
-                return Ok(limits);
+            match self.api.judge(&answer) {
+                Said::Json(document) => {
+                    if let Some(limits) = limits_of(&document) {
+                        let value = serde_json::to_value(&limits).unwrap_or_default();
+                        self.cache.put(&name, &value, now);
+                        return Ok(limits);
+                    }
+                }
+                Said::Broken(_, why) => return Err(DestinationError::Transient(why)),
+                _ => {}
             }
         }
         Err(DestinationError::Malformed(format!(

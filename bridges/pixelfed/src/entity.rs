@@ -176,7 +176,7 @@ fn media(value: &Value) -> Option<Media> {
     Some(Media {
         kind,
         // Purified on its way in: `&` is stored as `&amp;`.
-        alt: text("description").map(crate::text::decoded),
+        alt: text("description").map(tombolo_mastoapi::decoded),
         thumbnail: frame.and_then(address).filter(|frame| Some(frame) != url.as_ref()),
         renditions: url
             .map(|url| rendition(url, media_type, size("width"), size("height")))

@@ -75,6 +75,8 @@ fn sighting(entry: Entry) -> Sighting {
         published: entry.published,
         // Feeds show photos that are stored.
         ready: Some(true),
+        // It shows public ones only, but says nothing of what became of them.
+        visibility: None,
         id: entry.id,
     }
 }

@@ -33,6 +33,7 @@ pub(crate) async fn in_public(api: &Api, creator: &Creator, id: &ApId) -> Result
     let answer = api
         .open(&["api", "v2", "profile", &creator.name, "status", &number], &[])
         .await?;
+    let mut broken = None;
     let page = match api.judge(&answer) {
         Said::Json(value) => {
             let post = value.get("status").and_then(|status| {
@@ -50,6 +51,7 @@ pub(crate) async fn in_public(api: &Api, creator: &Creator, id: &ApId) -> Result
         }
         Said::NotFound(why) => why,
         Said::TooOften(until, what) => return Err(SourceError::Throttled { what, until }),
+        Said::Broken(_, why) => broken.insert(why).clone(),
         other => other.into_words(),
     };
     match fetch_object(api.net(), &id.to_url()).await {
@@ -62,6 +64,9 @@ pub(crate) async fn in_public(api: &Api, creator: &Creator, id: &ApId) -> Result
         Ok(Object::Unchanged) => Err(SourceError::Malformed(format!("{id} was answered with 304 unasked"))),
         // With federation off, the page for people comes instead, and the other route doesn't tell private from gone.
         Err(SourceError::Malformed(_)) if matches!(api.judge(&answer), Said::NotFound(_)) => Ok(hidden()),
+        Err(SourceError::Malformed(why)) if broken.is_some() => Err(SourceError::Transient(format!(
+            "{id} can't be read now: {page}; nor by ActivityPub ({why})"
+        ))),
         Err(SourceError::Malformed(why)) => Err(SourceError::Unsupported(format!(
             "{id} can't be read without a token, neither by the route of the web pages ({page}) nor by ActivityPub \
              ({why}); configure a token"

@@ -2,13 +2,14 @@
 //! else by a link to the original together with how the caption begins.
 
 use chrono::TimeDelta;
+use tombolo_mastoapi::{contains_link, letters};
 use tombolo_model::{DestinationError, Found, Marker, Window};
 
 use crate::entity::Status;
 use crate::listing::Pager;
 use crate::own::OwnPages;
 use crate::publish::copy_of;
-use crate::text::{contains_link, letters, shown};
+use crate::text::shown;
 use crate::wire::Api;
 
 /// How far before the request a look goes back: the server's clock may be wrong.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tombolo_activitypub::parse_instant;
 use tombolo_model::{Clock, Cursor, Listing, Poll, Readiness, Sighting, SourceError, Visibility, string_of};
+use tombolo_net::{Net, Patience};
 
 use crate::entity::{caption, post_from_native};
 use crate::text;
@@ -31,6 +32,11 @@ pub(crate) trait Pager: Send {
     /// Ids just below posts that the server can't show and that were stepped over.
     fn holes(&self) -> &[u64] {
         &[]
+    }
+
+    /// Whether nothing else can have been stepped over with them.
+    fn is_sure(&self) -> bool {
+        true
     }
 }
 
@@ -100,7 +106,7 @@ pub(crate) async fn poll(
     }
     let mut gathered = Gathered::new(account, clock);
     let complete = loop {
-        let Some(entries) = page else { break true };
+        let Some(entries) = page else { break pages.is_sure() };
         gathered.take(&entries)?;
         let known = |entry: &Value| {
             before
@@ -122,19 +128,26 @@ pub(crate) async fn poll(
 }
 
 /// Reads all pages.
-pub(crate) async fn scan(pages: &mut dyn Pager, account: &str, clock: &dyn Clock) -> Result<Poll, SourceError> {
+pub(crate) async fn scan(pages: &mut dyn Pager, account: &str, net: &Net) -> Result<Poll, SourceError> {
+    let clock = &**net.clock();
+    let mut patience = Patience::of_a_walk(net);
     let mut page = pages.next().await?;
     let mut place = Place::behind(page.as_deref().unwrap_or_default(), &Place::default());
     let mut gathered = Gathered::new(account, clock);
     while let Some(entries) = page {
         gathered.take(&entries)?;
-        page = pages.next().await?;
+        page = loop {
+            match pages.next().await.map_err(SourceError::from) {
+                Err(error) if patience.outlasts(&error).await => gathered.waited = patience.waited(),
+                other => break other?,
+            }
+        };
     }
     place.remember(pages.holes());
     Ok(Poll::Seen(Listing {
         sightings: gathered.sightings,
         cursor: place.cursor(),
-        complete: true,
+        complete: pages.is_sure(),
         scan_needed: false,
     }))
 }
@@ -143,6 +156,8 @@ struct Gathered<'a> {
     account: &'a str,
     clock: &'a dyn Clock,
     begun: chrono::DateTime<chrono::Utc>,
+    /// How much of the time since then went by waiting for the server's limits.
+    waited: TimeDelta,
     seen: HashSet<u64>,
     sightings: Vec<Sighting>,
 }
@@ -153,6 +168,7 @@ impl<'a> Gathered<'a> {
             account,
             clock,
             begun: clock.now(),
+            waited: TimeDelta::zero(),
             seen: HashSet::new(),
             sightings: Vec::new(),
         }
@@ -167,11 +183,11 @@ impl<'a> Gathered<'a> {
         }
         if self.seen.len() > MAX_POSTS {
             return Err(SourceError::Malformed(format!(
-                "the list of account {} goes on after {MAX_POSTS} posts",
+                "the list of account {} goes on after {MAX_POSTS} posts, more than tombolo reads of one account",
                 self.account
             )));
         }
-        if self.clock.now() - self.begun > MAX_TIME {
+        if self.clock.now() - self.begun - self.waited > MAX_TIME {
             return Err(SourceError::Transient(format!(
                 "after {} minutes the list of account {} still goes on, after {} posts",
                 MAX_TIME.num_minutes(),
@@ -201,6 +217,7 @@ fn sighting(entry: &Value, account: &str) -> Option<Sighting> {
         title: title_of(&text::shown(&caption(entry))),
         published: entry.get("created_at").and_then(parse_instant),
         ready: Some(post.readiness == Readiness::Ready),
+        visibility: Some(post.visibility),
         id: post.id,
     })
 }

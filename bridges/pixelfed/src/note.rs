@@ -88,7 +88,7 @@ fn media(value: &Value) -> Option<Media> {
     let at = |index| value.get("focalPoint")?.get(index)?.as_f64();
     Some(Media {
         kind,
-        alt: text("name").map(crate::text::decoded),
+        alt: text("name").map(tombolo_mastoapi::decoded),
         renditions: url
             .map(|url| rendition(url, media_type, number("width"), number("height")))
             .into_iter()

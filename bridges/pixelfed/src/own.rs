@@ -11,6 +11,10 @@ use crate::wire::{Api, Failure};
 const SIZES: [u32; 3] = [40, 10, 1];
 /// How closely a bad post is closed in on. Ids count milliseconds in steps of 2²²: nobody posts twice in one.
 const CLOSE: u64 = 1 << 22;
+/// How far below a bad post is looked first: about a minute of ids.
+const FIRST_STEP: u64 = CLOSE << 16;
+/// Where ids begin to count: 2019-02-10, in milliseconds.
+const EPOCH: i64 = 1_549_756_800_000;
 /// Above every id.
 const TOP: u64 = i64::MAX as u64;
 
@@ -24,6 +28,8 @@ pub(crate) struct OwnPages<'a> {
     known: Vec<u64>,
     /// Ids just below bad posts that were stepped over now.
     holes: Vec<u64>,
+    /// Whether a good post may have been stepped over between two bad ones.
+    unsure: bool,
 }
 
 impl<'a> OwnPages<'a> {
@@ -36,6 +42,7 @@ impl<'a> OwnPages<'a> {
             below: None,
             size: 0,
             holes: Vec::new(),
+            unsure: false,
         }
     }
 
@@ -61,6 +68,26 @@ impl<'a> OwnPages<'a> {
             self.holes.push(id);
             return Ok(true);
         }
+        // Between two bad posts good ones can be shown again, and further down a second one fails again: it is looked for
+        // from above, in steps that grow, so that the first bad post is the one that is closed in on.
+        if self.below.is_none() {
+            let now = u64::try_from(self.api.net().clock().now().timestamp_millis() - EPOCH).unwrap_or_default();
+            let soon = now.saturating_mul(CLOSE).saturating_add(FIRST_STEP);
+            if soon < fails && !self.shows(soon).await? {
+                fails = soon;
+            }
+        }
+        let mut step = FIRST_STEP;
+        while fails.saturating_sub(step) > works {
+            let lower = fails - step;
+            if self.shows(lower).await? {
+                works = lower;
+            } else {
+                fails = lower;
+                step = step.saturating_mul(2);
+            }
+        }
+        self.unsure = true;
         while fails - works > CLOSE {
             let middle = works + (fails - works) / 2;
             if self.shows(middle).await? {
@@ -92,6 +119,10 @@ impl<'a> OwnPages<'a> {
 impl Pager for OwnPages<'_> {
     fn holes(&self) -> &[u64] {
         &self.holes
+    }
+
+    fn is_sure(&self) -> bool {
+        !self.unsure
     }
 
     async fn next(&mut self) -> Result<Option<Vec<Value>>, Failure> {

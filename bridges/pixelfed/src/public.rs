@@ -12,8 +12,9 @@ use url::Url;
 use crate::listing::{Pager, number_of};
 use crate::wire::{Api, Failure};
 
-/// Most a page has.
-const PAGE: usize = 24;
+/// Sizes of pages, the smaller ones for lists that fail: a bad post fails every page with it (contract pixelfed §9). Here it
+/// can't be stepped over, since the way on leads over it.
+const SIZES: [usize; 3] = [24, 6, 1];
 /// Longest cursor taken.
 const MAX_CURSOR: usize = 1024;
 
@@ -22,6 +23,7 @@ pub(crate) struct PublicPages<'a> {
     api: &'a Api,
     account: &'a str,
     at: Place,
+    size: usize,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -46,6 +48,7 @@ impl<'a> PublicPages<'a> {
             api,
             account,
             at: Place::Start,
+            size: 0,
         }
     }
 
@@ -79,12 +82,28 @@ impl<'a> PublicPages<'a> {
         Ok(cut.unwrap_or(link))
     }
 
+    /// A page, as large as the server can show it.
+    async fn shown(&mut self, more: Option<(&str, String)>) -> Result<(Vec<Value>, Option<String>), Failure> {
+        loop {
+            match self.page(SIZES[self.size], more.clone()).await {
+                Err(Failure::Broken(500, _)) if self.size + 1 < SIZES.len() => self.size += 1,
+                Err(Failure::Broken(500, why)) => {
+                    return Err(Failure::Malformed(format!(
+                        "{} fails to show one of the posts ({why}), and there is no way round it without a token",
+                        self.api.instance()
+                    )));
+                }
+                other => return other,
+            }
+        }
+    }
+
     async fn read_from(&mut self, cursor: Option<String>) -> Result<Vec<Value>, Failure> {
-        let (entries, link) = self.page(PAGE, cursor.clone().map(|c| ("cursor", c))).await?;
+        let (entries, link) = self.shown(cursor.clone().map(|c| ("cursor", c))).await?;
         self.at = Place::Behind {
             newer: newer_than_last_second(&entries),
             oldest: entries.iter().filter_map(number_of).min().unwrap_or_default(),
-            full: entries.len() >= PAGE,
+            full: entries.len() >= SIZES[self.size],
             from: cursor,
             link,
         };
@@ -124,7 +143,9 @@ impl Pager for PublicPages<'_> {
                 ..
             }
             | Place::Below(oldest) => {
-                let (mut entries, _) = self.page(PAGE, Some(("max_id", oldest.to_string()))).await?;
+                let (mut entries, _) = self
+                    .page(SIZES[self.size], Some(("max_id", oldest.to_string())))
+                    .await?;
                 entries.retain(|entry| number_of(entry).is_some_and(|id| id < oldest));
                 self.at = entries
                     .iter()

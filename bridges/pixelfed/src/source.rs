@@ -3,7 +3,7 @@
 //! | reader | what it sees |
 //! |---|---|
 //! | `api` with a token | everything but albums that mix photos and videos: Pixelfed lists those nowhere |
-//! | `api` without one | the same, as far as the route of the web pages shows it |
+//! | `api` without one, or with a dead one | the same, as far as the route of the web pages shows it |
 //! | `rss` | the ten newest public photos |
 //!
 //! The ActivityPub outbox has no items (contract pixelfed §0.10).
@@ -26,7 +26,7 @@ use url::Url;
 use crate::creator::{self, Creator};
 use crate::own::OwnPages;
 use crate::public::PublicPages;
-use crate::wire::Api;
+use crate::wire::{Api, Failure};
 use crate::{feed, fetch, listing};
 
 /// How long is believed who is read. Pixelfed keeps WebFinger answers for a fortnight itself (contract pixelfed §1).
@@ -130,8 +130,8 @@ impl PixelfedSource {
         Ok(creator)
     }
 
-    /// The account's number in the API.
-    async fn account(&self, creator: &Creator) -> Result<String, SourceError> {
+    /// The account's number in the API, as the token or the page for people tells it.
+    async fn account(&self, creator: &Creator, by_token: bool) -> Result<String, SourceError> {
         let mut found = self.found.lock().await;
         if let Some(account) = found.as_ref().and_then(|f| f.account.clone()) {
             return Ok(account);
@@ -139,7 +139,7 @@ impl PixelfedSource {
         let account = match self.cached("account", CREATOR_AGE) {
             Some(account) => account,
             None => {
-                let account = if self.api.has_token() {
+                let account = if by_token {
                     creator::account_by_token(&self.api, creator).await?
                 } else {
                     creator::account_by_page(&self.api, creator).await?
@@ -166,16 +166,11 @@ impl PixelfedSource {
                     format!("{}; the newest ten photos, no videos", asked("rss")),
                 ));
             }
-            (Read::Api | Read::Auto, true) => {
-                let why =
-                    "the token shows every post but albums that mix photos and videos, which Pixelfed lists nowhere";
-                return Ok((Reader::Token, why.into()));
-            }
             (Read::Api, false) => {
                 let why = format!("{}; without a token it is the list of the web pages", asked("api"));
                 return Ok((Reader::Public, why));
             }
-            (Read::Auto, false) => {}
+            (Read::Api, true) | (Read::Auto, _) => {}
         }
         if let Some(known) = self.found.lock().await.as_ref().and_then(|f| f.reader.clone()) {
             return Ok(known);
@@ -192,27 +187,40 @@ impl PixelfedSource {
         Ok(chosen)
     }
 
+    /// Tries the readers, the most complete first, and says why those before the chosen one don't work.
     async fn choose(&self, creator: &Creator) -> Result<(Reader, String), SourceError> {
-        let public = match self.account(creator).await {
+        let mut no_token = String::new();
+        if self.api.has_token() {
+            match self.account(creator, true).await {
+                Ok(_) => {
+                    let why = "the token shows every post but albums that mix photos and videos, which Pixelfed lists \
+                               nowhere";
+                    return Ok((Reader::Token, why.into()));
+                }
+                Err(SourceError::Unsupported(why)) => no_token = format!("{why}; "),
+                Err(e) => return Err(e),
+            }
+        }
+        let public = match self.account(creator, false).await {
             Ok(account) => self.poll_public(&account, &Cursor::default()).await,
             Err(e) => Err(e),
         };
         let why_not = match public {
             Ok(_) => {
-                let why = "without a token, the list of the web pages shows most";
-                return Ok((Reader::Public, why.into()));
+                let why = format!("{no_token}without a token, the list of the web pages shows most");
+                return Ok((Reader::Public, why));
             }
             Err(e @ (SourceError::Malformed(_) | SourceError::Unsupported(_) | SourceError::NotFound(_))) => e,
             Err(e) => return Err(e),
         };
+        if self.read == Read::Api {
+            return Err(SourceError::Unsupported(format!("{no_token}{why_not}")));
+        }
         match feed::poll(&self.api, creator, &Cursor::default()).await {
-            Ok(_) => Ok((
-                Reader::Rss,
-                format!("the newest ten photos, no videos; the list of the web pages doesn't work here: {why_not}"),
-            )),
+            Ok(_) => Ok((Reader::Rss, format!("{no_token}{}", instead(&why_not)))),
             Err(SourceError::Transient(why)) => Err(SourceError::Transient(why)),
             Err(e) => Err(SourceError::Unsupported(format!(
-                "{} shows {}'s posts to nobody without a token ({why_not}; {e}); configure a token",
+                "{no_token}{} shows {}'s posts to nobody without a token ({why_not}; {e}); configure a token that works",
                 self.origin(),
                 creator.name
             ))),
@@ -226,8 +234,7 @@ impl PixelfedSource {
     }
 
     async fn scan_public(&self, account: &str) -> Result<Poll, SourceError> {
-        let clock = self.api.net().clock();
-        let result = listing::scan(&mut PublicPages::new(&self.api, account), account, &**clock).await;
+        let result = listing::scan(&mut PublicPages::new(&self.api, account), account, self.api.net()).await;
         self.unless_locked(account, result).await
     }
 
@@ -241,11 +248,11 @@ impl PixelfedSource {
             .api
             .open(&["api", "pixelfed", "v1", "accounts", account], &[])
             .await?;
-        let locked = self
-            .api
-            .value(&answer, "the account")
-            .is_ok_and(|a| a.get("locked").and_then(Value::as_bool) == Some(true));
-        if locked {
+        let account = match self.api.value(&answer, "the account") {
+            Err(failure @ (Failure::Broken(..) | Failure::Throttled { .. })) => return Err(failure.into()),
+            other => other.unwrap_or_default(),
+        };
+        if account.get("locked").and_then(Value::as_bool) == Some(true) {
             return Err(SourceError::NotFound(format!(
                 "the account {} is private: without a token nothing of it can be read",
                 self.handle
@@ -265,6 +272,21 @@ impl PixelfedSource {
         result
     }
 
+    /// A public list that turns out not to be readable to its end gives way to the feed, from the next look on.
+    async fn or_the_feed(&self, creator: &Creator, result: Result<Poll, SourceError>) -> Result<Poll, SourceError> {
+        let why = match result {
+            Err(SourceError::Unsupported(why)) if self.read == Read::Auto => why,
+            other => return other,
+        };
+        if feed::poll(&self.api, creator, &Cursor::default()).await.is_err() {
+            return Err(SourceError::Unsupported(why));
+        }
+        let chosen = (Reader::Rss, instead(&why));
+        self.keep("reader", &chosen);
+        self.found.lock().await.get_or_insert_default().reader = Some(chosen);
+        Err(SourceError::Transient(format!("{why}; the feed is read from now on")))
+    }
+
     async fn list(&self, cursor: &Cursor, everything: bool) -> Result<Poll, SourceError> {
         let creator = self.creator().await?;
         let (reader, _) = self.reader_of(&creator).await?;
@@ -272,18 +294,19 @@ impl PixelfedSource {
         let mut poll = match reader {
             Reader::Rss => feed::poll(&self.api, &creator, cursor).await,
             Reader::Public => {
-                let account = self.account(&creator).await?;
-                if everything {
+                let account = self.account(&creator, false).await?;
+                let result = if everything {
                     self.scan_public(&account).await
                 } else {
                     self.poll_public(&account, cursor).await
-                }
+                };
+                self.or_the_feed(&creator, result).await
             }
             Reader::Token => {
-                let account = self.account(&creator).await?;
+                let account = self.account(&creator, true).await?;
                 if everything {
                     let mut pages = OwnPages::new(&self.api, &account, Vec::new());
-                    listing::scan(&mut pages, &account, &**clock).await
+                    listing::scan(&mut pages, &account, self.api.net()).await
                 } else {
                     let known = listing::Place::of(cursor).holes;
                     let mut pages = OwnPages::new(&self.api, &account, known);
@@ -299,6 +322,11 @@ impl PixelfedSource {
         }
         Ok(poll)
     }
+}
+
+/// Why the feed is read.
+fn instead(why_not: &impl std::fmt::Display) -> String {
+    format!("the newest ten photos, no videos; the list of the web pages doesn't work here: {why_not}")
 }
 
 /// A public list that answers otherwise than with posts is closed.
@@ -352,12 +380,17 @@ impl Source for PixelfedSource {
             )));
         }
         let (reader, _) = self.reader_of(&creator).await?;
-        match reader {
+        let result = match reader {
             Reader::Token => {
-                let account = self.account(&creator).await?;
+                let account = self.account(&creator, true).await?;
                 fetch::with_token(&self.api, &account, id).await
             }
             Reader::Public | Reader::Rss => fetch::in_public(&self.api, &creator, id).await,
+        };
+        match result {
+            // One post that can't be read says nothing of the others; a token that isn't taken does.
+            Err(SourceError::Unsupported(_)) => self.doubt(result).await,
+            other => other,
         }
     }
 

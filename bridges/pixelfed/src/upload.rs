@@ -1,19 +1,12 @@
 //! One file to the server, streamed from where it is (contract pixelfed §3).
 
-use std::io;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
-
 use chrono::TimeDelta;
-use futures_util::StreamExt;
-use reqwest::Body;
 use serde_json::Value;
+use tombolo_mastoapi::stream_file;
 use tombolo_model::{
-    Checkpoint, DestinationError, MediaDraft, MediaError, ProgressSink, PublishOutcome, PublishProgress, Step,
-    UploadedMedia,
+    Checkpoint, DestinationError, MediaDraft, ProgressSink, PublishOutcome, PublishProgress, Step, UploadedMedia,
 };
-use tombolo_net::{Answer, SendError, multipart};
+use tombolo_net::multipart;
 
 use crate::entity::identifier;
 use crate::wire::{Api, Failure, Said, no_words};
@@ -22,8 +15,6 @@ use crate::wire::{Api, Failure, Said, no_words};
 const MEDIA_LIFE: TimeDelta = TimeDelta::minutes(100);
 /// Longest address of a file that is kept.
 const MAX_URL: usize = 2048;
-/// How often the meter is moved.
-const METER: Duration = Duration::from_millis(100);
 
 /// Sends a file and notes its id. It can be attached at once: nothing waits for it to be processed.
 pub(crate) async fn upload(
@@ -44,11 +35,21 @@ pub(crate) async fn upload(
         .before(Step::Upload, progress)
         .await
         .map_err(PublishOutcome::NotNoted)?;
-    let mut said = api.judge(&send_file(api, index, media, meter).await?);
+    let mut said = api.judge(
+        &stream_file(index, media, multipart::Form::new(), meter, |form, sent| {
+            api.upload(form, sent)
+        })
+        .await?,
+    );
     if matches!(&said, Said::Json(Value::Array(_))) {
         // The account was never active for the API; asking who it is makes it so (contract pixelfed §0.3).
         wake(api).await?;
-        said = api.judge(&send_file(api, index, media, meter).await?);
+        said = api.judge(
+            &stream_file(index, media, multipart::Form::new(), meter, |form, sent| {
+                api.upload(form, sent)
+            })
+            .await?,
+        );
     }
     let value = match said {
         Said::Json(value) => value,
@@ -109,76 +110,4 @@ fn refused(said: Said, index: usize) -> PublishOutcome {
             reason: "the server took a file without an answer".into(),
         },
     }
-}
-
-async fn send_file(
-    api: &Api,
-    index: usize,
-    media: &MediaDraft,
-    meter: &dyn ProgressSink,
-) -> Result<Answer, PublishOutcome> {
-    let (bytes, stream) = media.body.open().await.map_err(|error| match error {
-        MediaError::Unusable(reason) => PublishOutcome::MediaRejected { index, reason },
-        MediaError::Gone(_) => PublishOutcome::MediaUnavailable {
-            index,
-            reason: error.to_string(),
-            moved: true,
-        },
-        MediaError::Transient(reason) => PublishOutcome::MediaUnavailable {
-            index,
-            reason,
-            moved: false,
-        },
-    })?;
-    meter.stage("uploading", Some(bytes));
-    let sent = Arc::new(AtomicU64::new(0));
-    // An upload that breaks at the source is the source's fault, and the client can't tell.
-    let at_source = Arc::new(Mutex::new(None::<String>));
-    let (count, broken) = (sent.clone(), at_source.clone());
-    let counted = stream.map(move |chunk: io::Result<bytes::Bytes>| {
-        match &chunk {
-            Ok(chunk) => {
-                count.fetch_add(chunk.len() as u64, Ordering::Relaxed);
-            }
-            Err(e) => *broken.lock().unwrap_or_else(PoisonError::into_inner) = Some(e.to_string()),
-        }
-        chunk
-    });
-    let file = multipart::Part::stream_with_length(Body::wrap_stream(counted), bytes)
-        .file_name(media.file_name.clone())
-        .mime_str(&media.media_type)
-        .map_err(|_| PublishOutcome::MediaRejected {
-            index,
-            reason: format!("{:?} is no media type", media.media_type),
-        })?;
-    let mut form = multipart::Form::new();
-    if let Some(alt) = &media.alt {
-        form = form.text("description", alt.clone());
-    }
-    let request = api.upload(form.part("file", file), sent.clone());
-    tokio::pin!(request);
-    let mut shown = 0;
-    let result = loop {
-        tokio::select! {
-            result = &mut request => break result,
-            () = tokio::time::sleep(METER) => {
-                let now = sent.load(Ordering::Relaxed);
-                meter.advance(now - shown);
-                shown = now;
-            }
-        }
-    };
-    meter.advance(sent.load(Ordering::Relaxed) - shown);
-    let reason = match result {
-        Ok(answer) => return Ok(answer),
-        Err(SendError::NotSent(reason) | SendError::Unknown(reason)) => reason,
-    };
-    Err(match at_source.lock().unwrap_or_else(PoisonError::into_inner).take() {
-        Some(reason) => PublishOutcome::MediaUnavailable {
-            index,
-            reason,
-            moved: false,
-        },
-        None => PublishOutcome::TryLater { reason },
-    })
 }

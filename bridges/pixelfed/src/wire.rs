@@ -5,7 +5,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::Method;
@@ -15,12 +14,11 @@ use tombolo_model::{DestinationError, IdempotencyKey, Origin, SourceError};
 use tombolo_net::{Answer, Get, Net, NetError, Send, SendError, WriteBody, multipart, rate_limit_reset, retry_after};
 use url::Url;
 
-/// How often a read is asked before its failure is believed.
-const ATTEMPTS: u32 = 3;
-/// First pause between attempts.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// A wait the server named no end of. Its verdicts on daily limits are kept for 15 minutes (contract pixelfed §9).
 const UNNAMED_WAIT: TimeDelta = TimeDelta::minutes(15);
+/// What it says of a missing or dead token, and how it begins to say that there is no such thing (contract pixelfed §9).
+const NOT_SIGNED_IN: &str = "Unauthenticated.";
+const NO_RESULTS: &str = "No query results";
 /// How much of a server's words is kept.
 const MAX_WORDS: usize = 300;
 
@@ -91,47 +89,38 @@ impl Api {
 
     /// Reads with the token. A failure of the server is asked about again, since its 500 may mean anything.
     pub(crate) async fn read(&self, path: &[&str], query: &[(&str, String)]) -> Result<Value, Failure> {
-        let mut attempt = 0;
-        loop {
-            attempt += 1;
-            match self.read_once(path, query).await {
-                Err(Failure::Broken(..) | Failure::Transient(_)) if attempt < ATTEMPTS => {
-                    let pause = FIRST_PAUSE * 2_u32.saturating_pow(attempt - 1);
-                    let jitter = self.net.entropy().fraction();
-                    self.net.clock().sleep(pause.mul_f64(0.5 + jitter / 2.0)).await;
-                }
-                other => return other,
-            }
-        }
+        self.read_until(path, query, is_verdict).await
     }
 
-    /// Reads with the token, with a single request.
+    /// Reads with the token, and believes the first answer.
     pub(crate) async fn read_once(&self, path: &[&str], query: &[(&str, String)]) -> Result<Value, Failure> {
-        let url = self.address(path, query).map_err(Failure::Unreachable)?;
-        if let Some(until) = self.net.throttled_until(&url, "api") {
-            return Err(Failure::Throttled {
-                what: format!("GET {}{}", Origin::of(&url), url.path()),
-                until,
-            });
-        }
-        // The client repeats reads whose answer is a 500 and keeps no body of it, but here the body is what counts.
-        let answer = match self
-            .request(Method::GET, url, Vec::new(), WriteBody::Empty, "api", None)
-            .await
-        {
-            Ok(answer) => answer,
-            Err(SendError::NotSent(why)) if self.net.check(&self.instance).is_err() => {
-                return Err(Failure::Unreachable(why));
-            }
-            Err(SendError::NotSent(why) | SendError::Unknown(why)) => return Err(Failure::Transient(why)),
+        self.read_until(path, query, |_| true).await
+    }
+
+    async fn read_until(
+        &self,
+        path: &[&str],
+        query: &[(&str, String)],
+        is_final: fn(&Answer) -> bool,
+    ) -> Result<Value, Failure> {
+        let Some(token) = &self.token else {
+            return Err(Failure::NoToken(format!("there is no token for {}", self.instance)));
         };
+        let get = Get {
+            is_final: Some(is_final),
+            ..Get::json(self.address(path, query).map_err(Failure::Unreachable)?).bearer(token)
+        };
+        let answer = self.net.get(&get).await?;
         self.value(&answer, &format!("{}/{}", Origin::of(&self.instance), path.join("/")))
     }
 
     /// Reads without a token.
     pub(crate) async fn open(&self, path: &[&str], query: &[(&str, String)]) -> Result<Answer, Failure> {
-        let url = self.address(path, query).map_err(Failure::Unreachable)?;
-        Ok(self.net.get(&Get::json(url)).await?)
+        let get = Get {
+            is_final: Some(is_verdict),
+            ..Get::json(self.address(path, query).map_err(Failure::Unreachable)?)
+        };
+        Ok(self.net.get(&get).await?)
     }
 
     /// What an answer brings, or why it brings nothing.
@@ -214,7 +203,7 @@ impl Api {
                 _ => strange(answer),
             };
         };
-        if status == 401 || words == "Unauthenticated." {
+        if status == 401 || words == NOT_SIGNED_IN {
             return Said::NoToken(format!("{} says: {}", Origin::of(&self.instance), said(status, words)));
         }
         if let Some(errors) = body.get("errors").and_then(Value::as_object) {
@@ -222,7 +211,7 @@ impl Api {
             return Said::Invalid(fields, said(status, words));
         }
         // The route itself is named where it is the route that is missing.
-        if words.starts_with("No query results") || (status == 404 && !words.starts_with("The route")) {
+        if words.starts_with(NO_RESULTS) || (status == 404 && !words.starts_with("The route")) {
             return Said::NotFound(said(status, words));
         }
         match status {
@@ -260,14 +249,7 @@ impl Api {
 
     /// What the server says in an error, as one short line without the token.
     fn words(&self, body: Option<&Value>) -> String {
-        let text = match body {
-            Some(Value::String(text)) => text.as_str(),
-            Some(Value::Object(fields)) => ["error", "message"]
-                .iter()
-                .find_map(|key| fields.get(*key)?.as_str())
-                .unwrap_or_default(),
-            _ => "",
-        };
+        let text = body.map(text_of).unwrap_or_default();
         let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
         let line = match &self.token {
             Some(token) => line.replace(token.expose_secret(), "[token]"),
@@ -297,6 +279,26 @@ impl Api {
                 .extend_pairs(query.iter().map(|(k, v)| (*k, v.as_str())));
         }
         Ok(url)
+    }
+}
+
+/// Whether a failing answer says something that another attempt wouldn't change, by its body (contract pixelfed §9).
+fn is_verdict(answer: &Answer) -> bool {
+    json_of(answer).is_some_and(|body| {
+        let text = text_of(&body).trim();
+        body.get("errors").is_some_and(Value::is_object) || text == NOT_SIGNED_IN || text.starts_with(NO_RESULTS)
+    })
+}
+
+/// The server's words in a body.
+fn text_of(body: &Value) -> &str {
+    match body {
+        Value::String(text) => text.as_str(),
+        Value::Object(fields) => ["error", "message"]
+            .iter()
+            .find_map(|key| fields.get(*key)?.as_str())
+            .unwrap_or_default(),
+        _ => "",
     }
 }
 

@@ -1,9 +1,9 @@
 //! The vectors of contract mastodon §3.6, and what a real server accepted and refused (recordings mastodon-4.6.5).
 
-use tombolo_model::TextRules;
+use tombolo_model::{LinkCost, TextRules};
 
 use super::super::*;
-use super::{code_points, mastodon};
+use super::{code_points, gotosocial, mastodon};
 
 fn found<'a>(text: &'a str, spans: &[std::ops::Range<usize>]) -> Vec<&'a str> {
     spans.iter().map(|span| &text[span.clone()]).collect()
@@ -258,5 +258,22 @@ fn nobody_is_pinged_and_links_still_work() {
         assert_eq!(neutralise_mentions(text), expected);
         assert_eq!(neutralise_mentions(expected), expected);
         assert!(mentions(expected).is_empty(), "{expected}");
+    }
+}
+
+#[test]
+fn a_link_of_which_nobody_knows_how_it_is_counted_costs_the_more_of_both() {
+    let long = format!("see https://video.example/w/{}", "a".repeat(40));
+    assert_eq!(length(&long, None, &gotosocial(500)), long.len());
+    assert_eq!(length("see https://v.ex/1 now", None, &gotosocial(500)), 4 + 25 + 4);
+    assert_eq!(length("é👨‍👩‍👧", Some("wé"), &gotosocial(500)), 1 + 5 + 2);
+    assert_eq!(length("", Some("https://v.ex/1"), &gotosocial(500)), 25);
+    // An absurd cost is too much, and no harm.
+    for link in [LinkCost::AtLeast(usize::MAX), LinkCost::Fixed(usize::MAX)] {
+        let absurd = TextRules {
+            link,
+            ..gotosocial(500)
+        };
+        assert!(length("https://v.example.org/1 https://v.example.org/2", None, &absurd) > 500);
     }
 }

@@ -46,9 +46,10 @@ fn pixelfed(max: usize) -> TextRules {
     }
 }
 
-/// GoToSocial counts code points, the warning among them.
+/// `GoToSocial` counts code points, the warning among them, and links in full whatever it says of them.
 fn gotosocial(max: usize) -> TextRules {
     TextRules {
+        link: LinkCost::AtLeast(25),
         warning_counts: true,
         ..code_points(max)
     }

@@ -32,7 +32,11 @@ fn rules() -> impl Strategy<Value = TextRules> {
     (
         0usize..300,
         any::<bool>(),
-        prop_oneof![Just(LinkCost::Full), (1usize..40).prop_map(LinkCost::Fixed)],
+        prop_oneof![
+            Just(LinkCost::Full),
+            (1usize..40).prop_map(LinkCost::Fixed),
+            (1usize..40).prop_map(LinkCost::AtLeast)
+        ],
         any::<bool>(),
         any::<bool>(),
     )

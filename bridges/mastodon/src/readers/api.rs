@@ -12,6 +12,7 @@ use serde_json::Value;
 use tombolo_activitypub::Handle;
 use tombolo_mastoapi::{AccountEntity, Client, Status, parse_account, parse_status};
 use tombolo_model::{ApId, Cursor, Fetched, Listing, Origin, Poll, Sighting, SourceError, Visibility};
+use tombolo_net::Patience;
 
 use super::pages::{
     Page, ask, check_account, check_open, closed, document, is_json, read_page, refuse_closed, unasked,
@@ -211,6 +212,8 @@ pub(crate) async fn poll(
 
 /// Walks upwards from what was seen last; whether it met what was seen already, so that nothing is missing between.
 async fn fill_gap(client: &Client, api: &Api, newest: String, found: &mut Listed<'_>) -> Result<bool, SourceError> {
+    // The newest page is a full one, or nothing would be missing.
+    let full = found.seen.len();
     let began = client.net().clock().now();
     let mut above = newest;
     while found.seen.len() < MAX_STATUSES && client.net().clock().now() - began <= MAX_TIME {
@@ -222,13 +225,12 @@ async fn fill_gap(client: &Client, api: &Api, newest: String, found: &mut Listed
             return Ok(true);
         };
         let met = page.ids().any(|id| found.seen.contains(id));
-        let fresh = found.take(&page);
-        // Met, and it came from below: the gap is closed. Nothing fresh at all: the parameter changes nothing here.
-        if fresh == 0 || next == above {
-            return Ok(met && next != above);
-        }
-        if met {
-            return Ok(true);
+        // Where the parameter means what since_id does, or nothing, the newest page comes again: a full one whose oldest entry
+        // was met before.
+        let from_below = page.statuses.len() < full || page.ids().last().is_some_and(|id| !found.seen.contains(id));
+        found.take(&page);
+        if met || next == above {
+            return Ok(met && from_below && next != above);
         }
         above = next;
     }
@@ -251,6 +253,7 @@ pub(crate) async fn scan(
     };
     check_open(client, api, &first).await?;
     let (here, began) = (place_of(&first), client.net().clock().now());
+    let mut patience = Patience::of_a_walk(client.net());
     let mut found = Listed::new(api, creator, known);
     found.take(&first);
     let (mut page, mut pages, mut complete) = (first, 1, true);
@@ -262,11 +265,11 @@ pub(crate) async fn scan(
     {
         if found.seen.len() > MAX_STATUSES {
             return Err(SourceError::Malformed(format!(
-                "the list of {} goes on after {MAX_STATUSES} posts",
+                "the list of {} goes on after {MAX_STATUSES} posts, more than tombolo reads of one account",
                 creator.actor
             )));
         }
-        if client.net().clock().now() - began > MAX_TIME {
+        if patience.walked_since(began) > MAX_TIME {
             return Err(SourceError::Transient(format!(
                 "after {} minutes the list of {} still goes on, at {last}",
                 MAX_TIME.num_minutes(),
@@ -274,9 +277,7 @@ pub(crate) async fn scan(
             )));
         }
         let query = [("limit", PAGE.to_string()), ("max_id", last)];
-        page = read_page(client, api, &query, None)
-            .await?
-            .ok_or_else(|| unasked(client))?;
+        page = read_on(client, api, &query, &mut patience).await?;
         pages += 1;
         if found.take(&page) == 0 {
             // An empty page is the end; one without anything new means that the parameter changes nothing here.
@@ -286,10 +287,7 @@ pub(crate) async fn scan(
     }
     // What was published during the walk is at the head now.
     if pages > 1 && complete {
-        let head = read_page(client, api, &newest(), None)
-            .await?
-            .ok_or_else(|| unasked(client))?;
-        found.take(&head);
+        found.take(&read_on(client, api, &newest(), &mut patience).await?);
     }
     Ok(Poll::Seen(Listing {
         sightings: found.sightings,
@@ -297,6 +295,21 @@ pub(crate) async fn scan(
         complete: complete && api.window.is_none(),
         scan_needed: false,
     }))
+}
+
+/// Reads another page of a walk, when the server allows.
+async fn read_on(
+    client: &Client,
+    api: &Api,
+    query: &[(&str, String)],
+    patience: &mut Patience<'_>,
+) -> Result<Page, SourceError> {
+    loop {
+        match read_page(client, api, query, None).await {
+            Err(error) if patience.outlasts(&error).await => {}
+            other => return other?.ok_or_else(|| unasked(client)),
+        }
+    }
 }
 
 /// Reads one post. `thread`: whether what it answers is looked up too.

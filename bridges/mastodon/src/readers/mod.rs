@@ -40,6 +40,7 @@ fn sighting_of(post: &Post) -> Sighting {
         title: title_of(post.content_warning.as_deref(), html),
         published: post.published,
         ready: Some(post.readiness == Readiness::Ready),
+        visibility: Some(post.visibility),
     }
 }
 

@@ -82,7 +82,7 @@ pub(crate) async fn scan(net: &Net, creator: &Creator) -> Result<Poll, SourceErr
     let outbox = outbox(creator)?;
     let first = fetch_first_page(net, outbox).await?;
     let paged = first != *outbox;
-    let mut walk = Walk::from(net, first.clone());
+    let mut walk = Walk::from(net, first.clone()).patient();
     let (mut found, mut etag) = (Vec::new(), None);
     let mut page = walk.first_if_changed(None).await?;
     while let Some(current) = page {
@@ -197,6 +197,7 @@ fn sighting(item: &Value, creator: &Creator) -> Option<Sighting> {
             title: None,
             published: None,
             ready: None,
+            visibility: None,
         });
     }
     let by_actor = || {

@@ -58,12 +58,25 @@ pub(super) async fn read_page(
     }
     let link = answer.headers.get("link").and_then(|link| link.to_str().ok());
     // A page may be shorter than asked for without being the last (contract mastodon §7.2): only the missing link tells.
-    let last = statuses.is_empty() || link.is_some_and(|link| !link.contains("rel=\"next\""));
+    let last = statuses.is_empty() || link.is_some_and(|link| !has_next(link));
     Ok(Some(Page {
         statuses,
         etag: answer.etag().filter(|tag| tag.len() <= MAX_ETAG).map(str::to_owned),
         last,
     }))
+}
+
+/// Whether a `Link` header names a next page, in any of the ways it can be written (RFC 8288 §3).
+fn has_next(link: &str) -> bool {
+    link.split('>')
+        .skip(1)
+        .flat_map(|rest| rest.split([';', ',']))
+        .any(|parameter| {
+            let (name, value) = parameter.split_once('=').unwrap_or_default();
+            let value = value.trim().trim_matches(['"', '\'']);
+            name.trim().eq_ignore_ascii_case("rel")
+                && value.split_whitespace().any(|rel| rel.eq_ignore_ascii_case("next"))
+        })
 }
 
 /// An account without posts may be a suspended one, whose list is empty (contract mastodon §0a.10).
@@ -148,4 +161,29 @@ pub(super) fn is_json(answer: &Answer) -> bool {
 
 pub(super) fn unasked(client: &Client) -> SourceError {
     SourceError::Malformed(format!("a list of {} was answered with 304 unasked", client.instance()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_next_page_is_seen_however_it_is_written() {
+        for link in [
+            r#"<https://m.example/x?max_id=1>; rel="next", <https://m.example/x?min_id=9>; rel="prev""#,
+            "<https://m.example/x?max_id=1>; rel=next",
+            "<https://m.example/x?a,b;c>;Rel='next'",
+            r#"<https://m.example/x>; title="n"; rel="last next""#,
+        ] {
+            assert!(has_next(link), "{link}");
+        }
+        for link in [
+            "",
+            "<https://m.example/?rel=next>; rel=prev",
+            r#"<https://m.example/x>; rel="prev""#,
+            "rel=next",
+        ] {
+            assert!(!has_next(link), "{link}");
+        }
+    }
 }

@@ -7,12 +7,12 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use tombolo_activitypub::source_error;
+use tombolo_mastoapi::decoded;
 use tombolo_model::{ApId, Cursor, Fetched, Listing, Origin, Poll, Sighting, SourceError};
 use tombolo_net::{Answer, Get, Net};
 use url::Url;
 
 use super::{outbox, sighting_of};
-use crate::html::decoded;
 use crate::source::Creator;
 
 /// As many posts as Mastodon's feed shows.
@@ -88,6 +88,7 @@ pub(crate) async fn poll(net: &Net, feed: &Url, creator: &Creator, cursor: &Curs
                 title: None,
                 published: None,
                 ready: None,
+                visibility: None,
             }),
             Some(None) => None,
             None if page.origin() != creator.actor.origin() => None,

@@ -102,7 +102,7 @@ pub(super) async fn statuses(
     } else {
         (Params::query(""), WITHOUT_PAGES)
     };
-    let page = page(&world, account, &viewer, &params, limit);
+    let page = page(&world, account, &viewer, &params, limit, shared.ways().min_id);
     let writer = shared.writer(&world, &viewer);
     let entities: Vec<Value> = page.iter().map(|status| writer.status(status)).collect();
     let mut reply = Reply::json(200, &Value::from(entities)).shared_if(viewer.is_anonymous());
@@ -118,7 +118,14 @@ pub(super) fn number(id: &str) -> u64 {
 }
 
 /// The page that was asked for, newest first.
-fn page<'a>(world: &'a World, account: u64, viewer: &Viewer, params: &Params, limit: usize) -> Vec<&'a Status> {
+fn page<'a>(
+    world: &'a World,
+    account: u64,
+    viewer: &Viewer,
+    params: &Params,
+    limit: usize,
+    from_below: bool,
+) -> Vec<&'a Status> {
     let bound = |name: &str| params.text(name).filter(|id| !id.is_empty()).map(|id| number(&id));
     let (below, above, lowest_above) = (bound("max_id"), bound("since_id"), bound("min_id"));
     let wanted = |status: &&Status| {
@@ -130,7 +137,7 @@ fn page<'a>(world: &'a World, account: u64, viewer: &Viewer, params: &Params, li
             && lowest_above.is_none_or(|id| status.id > id)
     };
     let all = world.statuses.values().filter(wanted);
-    if lowest_above.is_some() {
+    if lowest_above.is_some() && from_below {
         let mut page: Vec<&Status> = all.take(limit).collect();
         page.reverse();
         page

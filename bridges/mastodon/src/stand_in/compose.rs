@@ -125,6 +125,14 @@ pub(super) fn check(
         let max = limits.max_characters;
         return Err(Reply::invalid(&format!("Text character limit of {max} exceeded")));
     }
+    let mut banned = tags_of(&text);
+    banned.retain(|tag| world.disallowed.contains(tag));
+    if !banned.is_empty() {
+        let banned = banned.join(", ");
+        return Err(Reply::invalid(&format!(
+            "Text contained a disallowed hashtag: {banned}"
+        )));
+    }
     if let Some(allowed) = wish.allowed_mentions.as_ref().filter(|_| old.is_none()) {
         let unexpected = mentions
             .iter()

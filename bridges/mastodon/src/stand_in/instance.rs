@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::entities::address;
 use super::reply::{Answered, Reply};
-use super::{Api, InstanceLimits, Shared, lock};
+use super::{Api, InstanceLimits, Shared, Ways, lock};
 
 const CACHED: &str = "max-age=300, public, stale-while-revalidate=30, stale-if-error=86400";
 const DEPRECATION: HeaderName = HeaderName::from_static("deprecation");
@@ -89,7 +89,7 @@ pub(super) async fn v2(State(shared): State<Arc<Shared>>) -> Answered {
                 "profile_field_name_limit": 255,
                 "profile_field_value_limit": 255,
             },
-            "statuses": statuses(&limits),
+            "statuses": statuses(&limits, shared.ways()),
             "media_attachments": {
                 "description_limit": limits.description_limit,
                 "image_matrix_limit": limits.image_matrix_limit,
@@ -152,7 +152,7 @@ pub(super) async fn v1(State(shared): State<Arc<Shared>>) -> Reply {
     } else {
         body["configuration"] = json!({
             "accounts": {"max_featured_tags": 10},
-            "statuses": statuses(limits),
+            "statuses": statuses(limits, shared.ways()),
             "media_attachments": {
                 "supported_mime_types": limits.supported_mime_types,
                 "image_size_limit": limits.image_size_limit,
@@ -174,12 +174,16 @@ fn streaming(shared: &Shared) -> String {
     format!("ws://{}", shared.domain())
 }
 
-fn statuses(limits: &InstanceLimits) -> Value {
-    json!({
+fn statuses(limits: &InstanceLimits, ways: Ways) -> Value {
+    let mut statuses = json!({
         "max_characters": limits.max_characters,
         "max_media_attachments": limits.max_media_attachments,
         "characters_reserved_per_url": limits.characters_reserved_per_url,
-    })
+    });
+    if ways.content_types {
+        statuses["supported_mime_types"] = json!(["text/plain", "text/markdown", "text/html"]);
+    }
+    statuses
 }
 
 fn polls() -> Value {

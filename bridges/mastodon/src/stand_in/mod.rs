@@ -333,6 +333,11 @@ impl Mastodon {
         *lock(&self.shared.ways) = ways;
     }
 
+    /// The moderators disallow a hashtag.
+    pub fn disallow_hashtag(&self, name: &str) {
+        self.world().disallowed.push(text::normal_tag(name));
+    }
+
     /// Somebody deletes a status; whether there was one.
     pub fn delete_status(&self, id: &str) -> bool {
         let now = self.shared.clock.now();

@@ -76,6 +76,8 @@ pub struct Ways {
     pub unsigned_objects: bool,
     /// Whether listings obey their parameters. Without it, the newest 256 posts are all that is shown, as snac does.
     pub pages: bool,
+    /// Whether `min_id` gives the page right above it. Without, it means what `since_id` does.
+    pub min_id: bool,
     /// What outboxes show.
     pub outbox: OutboxForm,
     /// Whether `sensitive` is kept of a post without a content warning. snac drops it.
@@ -84,6 +86,8 @@ pub struct Ways {
     pub rss: bool,
     /// Whether WebFinger answers.
     pub webfinger: bool,
+    /// Whether a post says of what type its text is, as on glitch-soc and GoToSocial (contract §3.5).
+    pub content_types: bool,
 }
 
 impl Default for Ways {
@@ -92,10 +96,12 @@ impl Default for Ways {
             anonymous_api: true,
             unsigned_objects: true,
             pages: true,
+            min_id: true,
             outbox: OutboxForm::Pages,
             sensitive_alone: true,
             rss: true,
             webfinger: true,
+            content_types: false,
         }
     }
 }

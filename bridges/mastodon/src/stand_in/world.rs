@@ -23,6 +23,8 @@ const KEY_LIFE: Duration = Duration::seconds(3600);
 #[derive(Debug, Default)]
 pub(super) struct World {
     pub(super) limits: InstanceLimits,
+    /// Hashtags that the moderators don't allow, in normal form.
+    pub(super) disallowed: Vec<String>,
     pub(super) media_polls: u32,
     pub(super) processing_fails: bool,
     pub(super) accounts: Vec<Account>,

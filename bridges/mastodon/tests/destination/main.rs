@@ -3,7 +3,7 @@
 mod rig;
 
 use tombolo_mastodon::stand_in::{Elsewhere, Ways};
-use tombolo_model::{Destination, DestinationError, Focus, Form, Marker, PublishOutcome, Visibility};
+use tombolo_model::{Destination, DestinationError, Focus, Form, Marker, PublishOutcome, PublishProgress, Visibility};
 use tombolo_net::stand_in::Fault;
 
 use crate::rig::{Rig, answer, draft, photo};
@@ -291,4 +291,155 @@ async fn copies_are_as_visible_as_meant() {
     wish.visibility = Visibility::Unlisted;
     rig.publish(&rig.destination(), &wish).await;
     assert_eq!(rig.toots.statuses("me")[0].visibility, "unlisted");
+}
+
+/// The bodies of what was sent so, as JSON.
+fn sent(rig: &Rig, method: &str) -> Vec<serde_json::Value> {
+    let all = rig.toots.arrivals().all();
+    let to_statuses = |path: &str| path.starts_with("/api/v1/statuses");
+    all.iter()
+        .filter(|arrival| arrival.method == method && to_statuses(arrival.path()))
+        .map(|arrival| arrival.json().expect("JSON"))
+        .collect()
+}
+
+#[tokio::test]
+async fn a_text_is_said_to_be_plain_where_texts_have_types() {
+    for content_types in [true, false] {
+        let rig = Rig::start().await;
+        rig.toots.set_ways(Ways {
+            content_types,
+            sensitive_alone: false,
+            ..Ways::default()
+        });
+        let mut wish = draft("*a picture*");
+        wish.sensitive = true;
+        wish.media = vec![photo("1.jpg")];
+        rig.publish(&rig.destination(), &wish).await;
+        let bodies = [sent(&rig, "POST"), sent(&rig, "PUT")].concat();
+        assert_eq!(bodies.len(), 2, "posted, and mended");
+        for body in bodies {
+            let meant = content_types.then_some("text/plain");
+            assert_eq!(body.get("content_type").and_then(|kind| kind.as_str()), meant);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_disallowed_hashtag_is_taken_out_once() {
+    let rig = Rig::start().await;
+    rig.toots.disallow_hashtag("Spam");
+    let (outcome, _) = rig.publish(&rig.destination(), &draft("A film\n\n#Spam #Film")).await;
+    let PublishOutcome::Published(copy) = outcome else {
+        panic!("{outcome:?}")
+    };
+    let posted = rig.toots.statuses("me");
+    assert_eq!(posted.len(), 1);
+    assert_eq!(posted[0].text, "A film\n\nSpam #Film");
+    assert_eq!(copy.differences.len(), 1);
+    assert_eq!(copy.differences[0].meant, "#spam");
+
+    // A refusal that names what we didn't write stays one, after one request.
+    rig.toots.arrivals().clear();
+    let odd = answer(
+        422,
+        r#"{"error":"Validation failed: Text contained a disallowed hashtag: other"}"#,
+    );
+    rig.toots.faults().next("POST", "/api/v1/statuses", 1, odd);
+    let (outcome, _) = rig.publish(&rig.destination(), &draft("#Film")).await;
+    assert!(matches!(outcome, PublishOutcome::Rejected { .. }), "{outcome:?}");
+    assert_eq!(sent(&rig, "POST").len(), 1);
+}
+
+#[tokio::test]
+async fn a_server_that_answers_a_boost_with_the_boosted_post_has_not_named_the_copy() {
+    let rig = Rig::start().await;
+    let theirs = rig.toots.post("other", "theirs", "public").expect("it is published");
+    let inner = serde_json::json!({"id": theirs.id, "uri": theirs.uri, "reblogged": true}).to_string();
+    let fault = Fault::AnswerAfter(200, "application/json".into(), inner);
+    rig.toots.faults().next("POST", "/api/v1/statuses", 1, fault);
+    let mut wish = draft("");
+    wish.form = Form::Boost(theirs.id.clone());
+    let (outcome, _) = rig.publish(&rig.destination(), &wish).await;
+    assert!(matches!(outcome, PublishOutcome::Unknown { .. }), "{outcome:?}");
+    // Pleroma lists a boost under the boosted post's own address.
+    let listed = serde_json::json!([{"id": "77", "uri": theirs.uri, "account": {"id": rig.account},
+        "reblog": {"id": theirs.id, "uri": theirs.uri}}]);
+    let list = format!("/api/v1/accounts/{}/statuses", rig.account);
+    rig.toots
+        .faults()
+        .next("GET", &list, 1, answer(200, &listed.to_string()));
+    let marker = Marker {
+        boost: Some(theirs.id),
+        ..Marker::default()
+    };
+    let there = rig.destination();
+    let seen = there.find(&rig.account, &marker, rig.window()).await.expect("a look");
+    assert_eq!(seen.copies.len(), 1);
+    assert_eq!(seen.copies[0].id, "77");
+    assert_ne!(
+        seen.copies[0].uri, theirs.uri,
+        "or the original would be taken for a copy"
+    );
+}
+
+#[tokio::test]
+async fn only_the_api_says_that_a_file_is_processed() {
+    let rig = Rig::start().await;
+    let there = rig.destination();
+    let mut wish = draft("a picture");
+    wish.media = vec![photo("1.jpg")];
+    let begun = answer(202, r#"{"id":"5","url":null}"#);
+    rig.toots.faults().next("POST", "/api/v2/media", 1, begun);
+    let page = Fault::Answer(200, vec![("content-type".into(), "text/html".into())], "<p>Soon".into());
+    rig.toots.faults().next("GET", "/api/v1/media/5", 1, page);
+    let (outcome, _) = rig.publish(&there, &wish).await;
+    let PublishOutcome::InWork { progress, .. } = outcome else {
+        panic!("{outcome:?}")
+    };
+    assert_eq!(
+        (progress.uploaded.len(), progress.uploaded[0].url.as_deref()),
+        (1, None)
+    );
+    assert_eq!(sent(&rig, "POST").len(), 0);
+}
+
+#[tokio::test]
+async fn a_file_that_the_server_loses_is_sent_again_but_not_for_ever() {
+    let rig = Rig::start().await;
+    let there = rig.destination();
+    let mut wish = draft("a picture");
+    wish.media = vec![photo("1.jpg")];
+    let begun = answer(202, r#"{"id":"5","url":null}"#);
+    rig.toots.faults().next("POST", "/api/v2/media", u32::MAX, begun);
+    rig.toots.faults().next(
+        "GET",
+        "/api/v1/media/5",
+        u32::MAX,
+        answer(404, r#"{"error":"Record not found"}"#),
+    );
+    let mut progress = PublishProgress::default();
+    for _ in 0..2 {
+        progress = match rig.publish_on(&there, &wish, progress).await {
+            PublishOutcome::InWork { progress, .. } => progress,
+            other => panic!("{other:?}"),
+        };
+    }
+    let outcome = rig.publish_on(&there, &wish, progress).await;
+    assert!(
+        matches!(outcome, PublishOutcome::MediaRejected { index: 0, .. }),
+        "{outcome:?}"
+    );
+    assert_eq!(rig.toots.arrivals().count("POST", "/api/v2/media"), 3);
+}
+
+#[tokio::test]
+async fn an_account_that_is_gone_for_good_stops() {
+    let rig = Rig::start().await;
+    let gone = answer(410, r#"{"error":"Gone"}"#);
+    rig.toots
+        .faults()
+        .next("GET", "/api/v1/accounts/verify_credentials", 1, gone);
+    let result = rig.destination().identity().await;
+    assert!(matches!(result, Err(DestinationError::AuthLost(_))), "{result:?}");
 }

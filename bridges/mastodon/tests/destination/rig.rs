@@ -79,6 +79,14 @@ impl Rig {
         (outcome, notes.0.unwrap_or_default())
     }
 
+    /// Goes on publishing from where it stood.
+    pub async fn publish_on(&self, there: &Mastodon, draft: &Draft, progress: PublishProgress) -> PublishOutcome {
+        self.clock.advance(Duration::from_secs(120));
+        there
+            .publish(draft, progress, &mut Notes(Some(Vec::new())), &NoProgress)
+            .await
+    }
+
     /// Publishes where nothing can be noted.
     pub async fn publish_unnoted(&self, there: &Mastodon, draft: &Draft) -> PublishOutcome {
         there

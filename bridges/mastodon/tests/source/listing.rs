@@ -1,8 +1,10 @@
 //! What is listed, and what isn't.
 
+use chrono::TimeDelta;
 use tombolo_mastodon::Read;
 use tombolo_mastodon::stand_in::{NewStatus, OutboxForm, Ways};
-use tombolo_model::{Completeness, Poll, Source};
+use tombolo_model::{Clock, Completeness, Cursor, Poll, Source, SourceError, Visibility};
+use tombolo_net::stand_in::{Fault, FaultRule};
 
 use crate::rig::{Rig, ids, scanned};
 
@@ -20,6 +22,7 @@ async fn every_reader_lists_the_same_posts_and_nothing_that_is_not_for_everybody
     let quiet = rig.toots.post("me", "quiet", "unlisted").expect("it is published");
     let reply = NewStatus::new("and more").reply_to(&quiet.id);
     let reply = rig.toots.publish("me", reply).expect("it is published");
+    let quiet_id = quiet.uri.clone();
     expected.extend([quiet.uri, reply.uri]);
     let others = rig.toots.post("other", "theirs", "public").expect("it is published");
     rig.toots.boost("me", &others.id).expect("it is boosted");
@@ -32,6 +35,15 @@ async fn every_reader_lists_the_same_posts_and_nothing_that_is_not_for_everybody
         let listing = scanned(&source).await;
         assert!(listing.complete, "{read:?}");
         assert_eq!(ids(&listing), expected, "{read:?} {with_token}");
+        for sighting in &listing.sightings {
+            let quiet = sighting.id.as_str() == quiet_id;
+            let shown = if quiet {
+                Visibility::Unlisted
+            } else {
+                Visibility::Public
+            };
+            assert_eq!(sighting.visibility, Some(shown), "{read:?}");
+        }
         assert_eq!(
             source.reader().await.expect("a reader").completeness,
             Completeness::Complete
@@ -69,6 +81,24 @@ async fn a_poll_brings_what_is_new_however_much_that_is() {
         let again = source.poll(&listing.cursor).await.expect("it can be read");
         assert_eq!(again, Poll::Unchanged, "{read:?}");
     }
+}
+
+#[tokio::test]
+async fn a_gap_is_closed_only_by_what_lies_in_it() {
+    let rig = Rig::start().await;
+    rig.publish_many(3);
+    let source = rig.with_token();
+    let cursor = scanned(&source).await.cursor;
+    let new = rig.publish_many(100);
+    rig.toots.set_ways(Ways {
+        min_id: false,
+        ..Ways::default()
+    });
+    let Poll::Seen(listing) = source.poll(&cursor).await.expect("it can be read") else {
+        panic!("there is news");
+    };
+    assert!(listing.sightings.len() < new.len());
+    assert!(listing.scan_needed, "what lies between was not seen");
 }
 
 #[tokio::test]
@@ -169,4 +199,62 @@ async fn an_outbox_in_one_piece_is_read_and_not_taken_for_everything() {
         source.reader().await.expect("a reader").completeness,
         Completeness::BestEffort
     );
+}
+
+/// Nothing more is read before a quarter of an hour has passed, so many times.
+fn asks_for_patience(rig: &Rig, path: &str, skip: u32, times: u32) {
+    let wait = vec![("retry-after".to_owned(), "900".to_owned())];
+    rig.toots.faults().add(FaultRule {
+        method: "GET".into(),
+        path: path.into(),
+        skip,
+        times,
+        fault: Fault::Answer(429, wait, String::new()),
+    });
+}
+
+#[tokio::test]
+async fn a_scan_waits_for_the_server_but_not_for_ever_and_a_poll_comes_back_later() {
+    for (read, pages) in [(Read::Api, 1), (Read::Outbox, 2)] {
+        let rig = Rig::start().await;
+        let all = rig.publish_many(100);
+        let source = rig.source(read, (read == Read::Api).then_some(rig.token.as_str()));
+        let cursor = scanned(&source).await.cursor;
+        let path = match read {
+            Read::Outbox => &format!("/ap/users/{}/outbox", rig.toots.account_id("me").expect("an account")),
+            _ => "/api/v1/accounts/",
+        };
+
+        let began = rig.clock.now();
+        asks_for_patience(&rig, path, pages, 2);
+        let listing = scanned(&source).await;
+        assert!(listing.complete, "{read:?}");
+        assert_eq!(ids(&listing), all, "{read:?}");
+        let waited = rig.clock.now() - began;
+        assert!(
+            waited > TimeDelta::minutes(30) && waited < TimeDelta::minutes(32),
+            "{read:?} {waited}"
+        );
+
+        rig.toots.faults().clear();
+        asks_for_patience(&rig, path, pages, u32::MAX);
+        let began = rig.clock.now();
+        let result = source.scan(&Cursor::default()).await;
+        assert!(
+            matches!(result, Err(SourceError::Throttled { .. })),
+            "{read:?} {result:?}"
+        );
+        assert!(rig.clock.now() - began < TimeDelta::minutes(90), "{read:?}");
+
+        rig.toots.faults().clear();
+        rig.clock.advance(std::time::Duration::from_secs(3600));
+        asks_for_patience(&rig, path, 0, u32::MAX);
+        let began = rig.clock.now();
+        let result = source.poll(&cursor).await;
+        assert!(
+            matches!(result, Err(SourceError::Throttled { .. })),
+            "{read:?} {result:?}"
+        );
+        assert!(rig.clock.now() - began < TimeDelta::minutes(1), "{read:?}");
+    }
 }

@@ -361,3 +361,48 @@ async fn a_file_that_comes_packed_though_it_was_asked_for_as_it_is_isnt_taken_fo
     assert!(drain(download.stream).await.1.is_some());
     assert_eq!(server.arrivals.all().len(), 1);
 }
+
+// Pieces.
+
+const PIECE: &str = "HTTP/1.1 206 Partial Content\r\nContent-Length: 10\r\nContent-Range: bytes 0-9/99\r\n\r\n";
+
+#[tokio::test]
+async fn a_piece_that_stands_still_after_its_headers_is_asked_for_again_and_then_given_up() {
+    let once = raw(async |number, mut wire| {
+        wire.request().await;
+        wire.say(PIECE).await;
+        wire.say(if number == 0 { "01234" } else { "0123456789" }).await;
+        wire.fall_silent().await;
+    })
+    .await;
+    let ever = raw(async |_, mut wire| {
+        wire.request().await;
+        wire.say(PIECE).await;
+        wire.fall_silent().await;
+    })
+    .await;
+    let (clock, patience) = (clock(), std::time::Duration::from_secs(20));
+    let net = net_within(short(), &clock, &[&once.base, &ever.base]);
+    let piece = tokio::time::timeout(patience, net.piece(&once.base, 0, 10))
+        .await
+        .expect("it doesn't hang");
+    assert_eq!(piece.unwrap().bytes, "0123456789");
+    let silent = tokio::time::timeout(patience, net.piece(&ever.base, 0, 10))
+        .await
+        .expect("it doesn't hang");
+    assert!(matches!(silent, Err(NetError::Transient(why)) if why.contains("stood still for 100ms")));
+}
+
+#[tokio::test]
+async fn a_piece_that_comes_byte_by_byte_is_not_waited_for() {
+    let server = raw(async |_, mut wire| {
+        wire.request().await;
+        wire.say("HTTP/1.1 206 Partial Content\r\nContent-Length: 999\r\nContent-Range: bytes 0-998/999\r\n\r\n")
+            .await;
+        wire.drip(&[b'a'; 999]).await;
+    })
+    .await;
+    let net = net_within(within(40), &clock(), &[&server.base]);
+    let slow = net.piece(&server.base, 0, 999).await;
+    assert!(matches!(slow, Err(NetError::Transient(why)) if why.contains("comes too slowly")));
+}

@@ -137,7 +137,7 @@ async fn an_answer_that_trickles_is_ended_by_the_limit_to_the_whole() {
 
 #[tokio::test]
 async fn what_may_work_later_is_tried_four_times_with_growing_pauses() {
-    for status in [408, 425, 429, 500, 502, 503, 504] {
+    for status in [408, 425, 500, 501, 502, 503, 504, 520, 522, 526] {
         let clock = clock();
         let server = answering(&clock, move |_, _| reply(status, &[], "busy")).await;
         let net = net(&clock, &[&server.base]);
@@ -172,7 +172,7 @@ async fn it_succeeds_when_a_later_attempt_does() {
 
 #[tokio::test]
 async fn a_final_answer_is_returned_at_once() {
-    for status in [200, 204, 304, 400, 401, 403, 404, 410, 422, 501] {
+    for status in [200, 204, 304, 400, 401, 403, 404, 410, 422, 505] {
         let server = answering(&clock(), move |_, _| reply(status, &[], "")).await;
         let answer = read(&net(&clock(), &[&server.base]), &server.base).await.unwrap();
         assert_eq!(answer.status.as_u16(), status);
@@ -252,7 +252,60 @@ async fn a_server_that_answers_nothing_is_left_alone_after_four_attempts() {
     assert!(at[3] - at[1] > TimeDelta::seconds(5), "{at:?}");
 }
 
+/// Whether the server says that this is how it is.
+fn says_so(answer: &Answer) -> bool {
+    &answer.body[..] == b"no such thing"
+}
+
+#[tokio::test]
+async fn who_judges_by_the_body_gets_the_failing_answer_at_once_where_it_is_final_and_at_last_where_it_isnt() {
+    for (said, asked) in [("no such thing", 1), ("busy", 4)] {
+        let clock = clock();
+        let server = answering(&clock, move |_, _| reply(500, &[], said)).await;
+        let get = Get {
+            is_final: Some(says_so),
+            ..small(&server.base)
+        };
+        let answer = net(&clock, &[&server.base]).get(&get).await.unwrap();
+        assert_eq!((answer.status.as_u16(), &answer.body[..]), (500, said.as_bytes()));
+        assert_eq!(server.arrivals.all().len(), asked, "{said}");
+    }
+}
+
+#[tokio::test]
+async fn a_head_that_the_server_doesnt_know_is_not_repeated() {
+    let server = answering(&clock(), |_, _| reply(501, &[], "")).await;
+    let result = net(&clock(), &[&server.base]).head(&server.base).await;
+    assert!(matches!(result, Err(NetError::Refused(_))), "{result:?}");
+    assert_eq!(server.arrivals.all().len(), 1);
+}
+
 // When the server asks to wait.
+
+#[tokio::test]
+async fn a_limit_without_an_end_is_waited_for_a_minute_then_twice_as_long_up_to_a_quarter_of_an_hour() {
+    let clock = clock();
+    let server = answering(&clock, |number, _| match number {
+        6 => reply(200, &[], "{}"),
+        _ => reply(429, &[], ""),
+    })
+    .await;
+    let net = net(&clock, &[&server.base]);
+    for minutes in [1, 2, 4, 8, 15, 15, 0, 1] {
+        let until = clock.now() + TimeDelta::minutes(minutes);
+        let result = read(&net, &server.base).await;
+        if minutes == 0 {
+            result.unwrap();
+            continue;
+        }
+        assert!(
+            matches!(result, Err(NetError::Throttled { until: at, .. }) if at == until),
+            "{minutes}: {result:?}"
+        );
+        clock.set(until);
+    }
+    assert_eq!(server.arrivals.all().len(), 8);
+}
 
 #[tokio::test]
 async fn a_short_wait_is_waited_out() {

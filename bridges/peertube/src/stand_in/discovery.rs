@@ -81,6 +81,9 @@ pub(super) async fn config(Shared(site): Shared<Site>, ask: Ask) -> Response {
     let world = site.world();
     let settings = &world.settings;
     config["client"]["videos"]["resumableUpload"]["maxChunkSize"] = settings.max_chunk_size.into();
+    if settings.min_chunk_size > 0 {
+        config["client"]["videos"]["resumableUpload"]["minChunkSize"] = settings.min_chunk_size.into();
+    }
     config["import"]["videos"]["http"]["enabled"] = settings.url_imports.into();
     config["autoBlacklist"]["videos"]["ofUsers"]["enabled"] = settings.auto_blacklist.into();
     ask.answer(Ok(Reply::json(&config)))

@@ -202,6 +202,9 @@ fn place(world: &mut World, ask: &Ask) -> Meets {
         // Everything is there: what comes can only be refused, or set it off again.
         return Meets::Probe(id);
     }
+    if length < world.settings.min_chunk_size && start.saturating_add(length) < size {
+        return Meets::Answer(error(400, "ChunkTooSmall", "Chunk is too small"));
+    }
     let digest = ask.header("digest").and_then(|d| d.strip_prefix("sha-256="));
     let most = if length > 0 { length } else { size - start };
     Meets::Place(Place {

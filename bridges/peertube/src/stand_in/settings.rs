@@ -30,6 +30,8 @@ pub struct Settings {
     pub upload_lifetime: Duration,
     /// What the server says chunks may have at most; 0 for anything. It doesn't check.
     pub max_chunk_size: u64,
+    /// What chunks but the last must have at least, as from version 9 on with object storage; 0 for anything.
+    pub min_chunk_size: u64,
     /// Whether videos may be imported from URLs.
     pub url_imports: bool,
     /// Whether that may be URLs on the loopback interface, which the real server always refuses.
@@ -49,6 +51,7 @@ impl Default for Settings {
             auto_blacklist: false,
             upload_lifetime: Duration::from_secs(60 * 60),
             max_chunk_size: 0,
+            min_chunk_size: 0,
             url_imports: true,
             loopback_imports: false,
             import: Duration::from_secs(5),

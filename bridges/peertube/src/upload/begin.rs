@@ -58,6 +58,8 @@ impl Run<'_> {
                 file_name: self.media.file_name.clone(),
             }];
             self.note(Step::Upload).await?;
+            // What was noted of the last bytes of another upload isn't true of this one's.
+            self.posted = false;
             return Ok(Ok((upload, held)));
         }
     }

@@ -26,13 +26,17 @@ fn brings() -> ImportOutcome {
 }
 
 async fn find(rig: &Rig) -> Vec<String> {
-    let destination = rig.destination();
-    let account = destination.identity().await.expect("an identity").account;
     let marker = Marker {
         import: Some(FROM.into()),
         stamp: Some(stamp()),
         ..Marker::default()
     };
+    find_by(rig, marker).await
+}
+
+async fn find_by(rig: &Rig, marker: Marker) -> Vec<String> {
+    let destination = rig.destination();
+    let account = destination.identity().await.expect("an identity").account;
     let window = Window {
         since: rig.clock_now() - chrono::TimeDelta::hours(1),
     };
@@ -114,4 +118,37 @@ async fn an_import_that_fails_later_has_failed_and_is_no_copy() {
         other => panic!("{other:?}"),
     }
     assert_eq!(find(&rig).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn an_import_is_found_by_its_address_alone_and_no_other_is() {
+    let rig = Rig::start().await;
+    rig.tube.on_import(FROM, brings());
+    let copy = created(rig.publish(&import(FROM)).await.0);
+    let of = |address: &str| Marker {
+        import: Some(address.into()),
+        ..Marker::default()
+    };
+    // While it is being fetched, and when it is there.
+    for _ in 0..2 {
+        assert_eq!(find_by(&rig, of(FROM)).await, [copy.id.as_str()]);
+        rig.clock.advance(Duration::from_secs(120));
+    }
+    assert_eq!(
+        find_by(&rig, of("https://files.example/other.mp4")).await,
+        Vec::<String>::new()
+    );
+    // The same file with another date is another copy.
+    let mut other = of(FROM);
+    other.stamp = Some(stamp() + chrono::TimeDelta::milliseconds(1));
+    assert_eq!(find_by(&rig, other).await, Vec::<String>::new());
+    // In another channel it isn't the copy of this one.
+    rig.tube.add_channel("alice", "alice_knots");
+    let there = rig.named("alice_knots");
+    let account = there.identity().await.expect("an identity").account;
+    let window = Window {
+        since: rig.clock_now() - chrono::TimeDelta::hours(1),
+    };
+    let found = there.find(&account, &of(FROM), window).await.expect("a look");
+    assert_eq!(found.copies, []);
 }

@@ -376,3 +376,40 @@ async fn the_token_goes_to_the_configured_instance_whatever_the_location_says() 
     assert!(asked.iter().any(|a| a.target.contains("upload_id=af63")));
     rig.only();
 }
+
+#[tokio::test]
+async fn chunks_are_as_large_as_the_instance_demands() {
+    let rig = Rig::start().await;
+    rig.tube.set(|settings| settings.min_chunk_size = 10 * MIB);
+    rig.tube.faults().next("PUT", UPLOAD, 2, Fault::CutBefore);
+    let film = film(35 * MIB, 9);
+    created(rig.publish(&draft(&film)).await.0);
+    let ranges = ranges(&rig);
+    let inner = ranges.iter().filter(|(_, last)| last + 1 < film.body.len());
+    for (first, last) in inner {
+        assert!(last - first + 1 >= 10 * MIB, "{ranges:?}");
+    }
+    assert_eq!(rig.only().file.expect("a file").sha256(), film.body.sha256());
+}
+
+#[tokio::test]
+async fn an_upload_begun_anew_is_noted_again_before_its_last_bytes() {
+    let rig = Rig::start().await;
+    let json = || vec![("content-type".to_owned(), "application/json".to_owned())];
+    let damaged = r#"{"error":{"code":"ChecksumMismatch","message":"Checksum mismatch"}}"#;
+    let gone = r#"{"error":{"code":"FileNotFound","message":"Not found"}}"#;
+    // The chunk that completes the file is damaged, and then the upload is lost.
+    rig.tube
+        .faults()
+        .next("PUT", UPLOAD, 1, Fault::Answer(460, json(), damaged.into()));
+    rig.tube
+        .faults()
+        .next("PUT", UPLOAD, 1, Fault::Answer(404, json(), gone.into()));
+    let (outcome, notes) = rig.publish(&draft(&film(100_000, 8))).await;
+    created(outcome);
+    let steps: Vec<Step> = notes.all.iter().map(|(step, _)| *step).collect();
+    assert_eq!(
+        steps,
+        [Step::Upload, Step::Upload, Step::Post, Step::Upload, Step::Post]
+    );
+}

@@ -498,8 +498,8 @@ async fn a_list_with_smaller_pages_than_asked_for_is_read_to_its_end() {
 }
 
 #[tokio::test]
-async fn a_total_that_counts_too_many_ends_with_the_videos() {
-    for (videos, total) in [(0, 5), (3, 4), (30, 1000), (100, 101), (120, 500), (190, 191)] {
+async fn a_total_that_counts_a_few_too_many_ends_with_the_videos() {
+    for (videos, total) in [(3, 4), (30, 40), (100, 101), (120, 130), (190, 191)] {
         let villain = Villain::with_list(move |asked, start| {
             let data: Vec<Value> = (start..(start + 100).min(videos))
                 .map(|n| entry(&asked.video(n)))
@@ -514,6 +514,28 @@ async fn a_total_that_counts_too_many_ends_with_the_videos() {
         );
         assert!(villain.requests() < 12, "{videos} of {total}: {}", villain.requests());
     }
+}
+
+#[tokio::test]
+async fn a_list_that_shows_less_than_it_counts_is_never_taken_for_whole() {
+    for (videos, total) in [(0, 200), (0, 1), (30, 1000), (100, 200), (120, 500)] {
+        let villain = Villain::with_list(move |asked, start| {
+            let data: Vec<Value> = (start..(start + 100).min(videos))
+                .map(|n| entry(&asked.video(n)))
+                .collect();
+            json!({"total": total, "data": data})
+        })
+        .await;
+        let error = villain.fails(Read::Api).await;
+        says(&error, &["shows nothing from place", "read = \"outbox\""]);
+    }
+    // Nothing where there was something a moment ago, however little is missing.
+    let villain = Villain::with_list(|asked, start| {
+        let data: Vec<Value> = (start..100).map(|n| entry(&asked.video(n))).collect();
+        json!({"total": 105, "data": if start == 0 { data } else { Vec::new() }})
+    })
+    .await;
+    says(&villain.fails(Read::Api).await, &["from place 90"]);
 }
 
 #[tokio::test]

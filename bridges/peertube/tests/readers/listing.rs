@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use tombolo_model::{Clock, Cursor, Listing, Poll, Source, SourceError};
-use tombolo_net::stand_in::Fault;
+use tombolo_net::stand_in::{Fault, FaultRule};
 use tombolo_peertube::stand_in::{NewVideo, Privacy, Published, State};
 use tombolo_peertube::{PeerTube, Read};
 
@@ -450,5 +450,30 @@ async fn a_video_in_a_state_that_nobody_knows_is_not_ready() {
             let _ = scan(&source).await;
             assert_eq!(source.is_ready(&id(&video.id)).await, Ok(false), "{what} {state:?}");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_scan_waits_for_the_servers_limit() {
+    let rig = Rig::start().await;
+    let public = rig.publish_many(250);
+    for (read, path) in [
+        (Read::Api, "/api/v1/accounts/alice/videos"),
+        (Read::Outbox, "/accounts/alice/outbox"),
+    ] {
+        let source = rig.source(read, "alice");
+        source.reader().await.expect("it is found");
+        let wait = vec![("retry-after".to_owned(), "600".to_owned())];
+        rig.tube.faults().add(FaultRule {
+            method: "GET".into(),
+            path: path.into(),
+            skip: 2,
+            times: 1,
+            fault: Fault::Answer(429, wait, String::new()),
+        });
+        let began = rig.clock.now();
+        assert_eq!(listed(&scan(&source).await), ids(&public), "{read:?}");
+        let waited = (rig.clock.now() - began).num_minutes();
+        assert!((10..12).contains(&waited), "{read:?} {waited}");
     }
 }

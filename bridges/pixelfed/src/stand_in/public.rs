@@ -166,13 +166,12 @@ fn page_address(shared: &Shared, account: &Account, query: &str, cursor: Cursor)
 /// `GET /api/v2/profile/:name/status/:id`
 pub(super) async fn status(State(shared): State<Arc<Shared>>, Path((name, id)): Path<(String, String)>) -> Answered {
     let world = lock(&shared.world);
-    let missing = || Reply::abort(404, "");
-    let account = world.account_named(&name).ok_or_else(missing)?;
+    let account = world.account_named(&name).ok_or_else(|| Reply::abort(404, ""))?;
     let status = id.parse().ok().and_then(|id: u64| world.statuses.get(&id));
     let status = status
         .filter(|status| status.account == account.id)
         .filter(|status| matches!(status.scope, Scope::Public | Scope::Unlisted))
-        .ok_or_else(missing)?;
+        .ok_or_else(|| Reply::no_model("Status", &id))?;
     let entity = shared.writer(&world, false).native_status(status);
     Ok(Reply::json(200, &json!({ "status": entity })))
 }

@@ -136,7 +136,17 @@ async fn what_is_private_is_in_no_list_and_is_never_fetched() {
     };
     let (unlisted, private) = (rig.post(of("unlisted")), rig.post(of("private")));
     for source in [rig.source_with_token(), rig.source(Read::Api)] {
-        assert_eq!(listed(&scan(&source).await), ids([&public, &unlisted]));
+        let listing = scan(&source).await;
+        assert_eq!(listed(&listing), ids([&public, &unlisted]));
+        for sighting in &listing.sightings {
+            let quiet = sighting.id == id(&unlisted.url);
+            let shown = if quiet {
+                Visibility::Unlisted
+            } else {
+                Visibility::Public
+            };
+            assert_eq!(sighting.visibility, Some(shown));
+        }
         assert_eq!(
             fetched(&source, &id(&unlisted.url)).await.visibility,
             Visibility::Unlisted
@@ -232,6 +242,9 @@ async fn a_deleted_post_is_gone_in_every_version() {
         for source in [rig.source_with_token(), rig.source(Read::Api)] {
             assert_eq!(source.fetch(&id(&post.url)).await, Ok(Fetched::Gone));
         }
+        let asked = rig.pixelfed.arrivals().count("GET", "/api/v2/profile/");
+        assert_eq!(asked, 1, "what is said once isn't asked again");
+        rig.pixelfed.arrivals().clear();
     }
     // With federation off nobody says that it is gone.
     rig.pixelfed.set_activitypub(false);
@@ -281,26 +294,95 @@ async fn posts_of_other_servers_and_other_people_are_not_taken_for_the_creators(
 }
 
 #[tokio::test]
-async fn a_dead_token_is_said_to_be_one_in_every_version() {
+async fn a_dead_token_gives_way_to_the_public_list_which_is_said_in_every_version() {
     use tombolo_pixelfed::stand_in::Errors;
     let rig = Rig::start().await;
-    rig.publish("one");
+    let post = rig.publish("one");
     rig.pixelfed.revoke(&rig.token);
     for errors in [Errors::All500, Errors::Proper] {
         rig.pixelfed.set_errors(errors);
-        rig.pixelfed.arrivals().clear();
-        match rig.source_with_token().scan(&Cursor::default()).await {
-            Err(SourceError::Unsupported(why)) => {
-                assert!(why.contains("token") && !why.contains(&rig.token), "{why}");
-            }
-            other => panic!("{other:?}"),
+        for read in [Read::Auto, Read::Api] {
+            rig.pixelfed.arrivals().clear();
+            let source = rig.source_of(read, Some(&rig.token), NAME);
+            assert_eq!(listed(&scan(&source).await), ids([&post]));
+            assert_eq!(fetched(&source, &id(&post.url)).await.body, Markup::Plain("one".into()));
+            let reader = source.reader().await.expect("a reader");
+            assert_eq!(reader.completeness, Completeness::BestEffort);
+            assert!(reader.why.contains("the token doesn't work"), "{}", reader.why);
+            assert!(!reader.why.contains(&rig.token), "{}", reader.why);
+            let asked = rig
+                .pixelfed
+                .arrivals()
+                .count("GET", "/api/v1/accounts/verify_credentials");
+            assert_eq!(asked, 1, "a refusal is no passing failure");
         }
-        let asked = rig
-            .pixelfed
-            .arrivals()
-            .count("GET", "/api/v1/accounts/verify_credentials");
-        assert_eq!(asked, 1, "a refusal is no passing failure");
     }
+    // Where nothing is shown to anybody else, the token is the remedy.
+    for path in ["/api/pixelfed/", "/users/alice.atom"] {
+        rig.pixelfed.faults().next("GET", path, u32::MAX, closed());
+    }
+    match rig.source_with_token().scan(&Cursor::default()).await {
+        Err(SourceError::Unsupported(why)) => {
+            assert!(why.contains("token doesn't work") && !why.contains(&rig.token), "{why}");
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_dies_in_use_is_noticed_and_the_next_look_is_without_it() {
+    let rig = Rig::start().await;
+    let post = rig.publish("one");
+    let source = rig.source_with_token();
+    let cursor = scan(&source).await.cursor;
+    rig.pixelfed.revoke(&rig.token);
+    let result = source.poll(&cursor).await;
+    assert!(matches!(result, Err(SourceError::Unsupported(_))), "{result:?}");
+    assert_eq!(listed(&scan(&source).await), ids([&post]));
+    let reader = source.reader().await.expect("a reader");
+    assert_eq!(reader.completeness, Completeness::BestEffort);
+}
+
+#[tokio::test]
+async fn a_public_list_that_fails_for_good_gives_way_to_the_feed() {
+    let rig = Rig::start().await;
+    let posts = rig.publish_many(3);
+    let bad = Fault::Answer(
+        500,
+        vec![("content-type".into(), "application/json".into())],
+        r#"{"error":"Attempt to read property \"username\" on null"}"#.into(),
+    );
+    for (read, name) in [(Read::Auto, "rss"), (Read::Api, "api")] {
+        let source = rig.source(read);
+        source.reader().await.expect("the list works at first");
+        let list = "/api/pixelfed/v1/accounts/";
+        rig.pixelfed.faults().next("GET", list, u32::MAX, bad.clone());
+        let result = source.scan(&Cursor::default()).await;
+        assert!(result.is_err(), "{result:?}");
+        let reader = source.reader().await.expect("a reader");
+        assert_eq!(reader.name, name, "{}", reader.why);
+        if name == "rss" {
+            assert_eq!(listed(&scan(&source).await), ids(&posts));
+            assert!(reader.why.contains("fails to show one of the posts"), "{}", reader.why);
+        }
+        rig.pixelfed.faults().clear();
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_too_large_is_no_passing_failure() {
+    let rig = Rig::start().await;
+    rig.publish("one");
+    let source = rig.source_with_token();
+    scan(&source).await;
+    let huge = Fault::Answer(
+        200,
+        vec![("content-type".into(), "application/json".into())],
+        format!("[\"{}\"]", "x".repeat(5 << 20)),
+    );
+    rig.pixelfed.faults().next("GET", "/api/v1/accounts/", u32::MAX, huge);
+    let result = source.scan(&Cursor::default()).await;
+    assert!(matches!(result, Err(SourceError::Malformed(_))), "{result:?}");
 }
 
 #[tokio::test]

@@ -45,9 +45,19 @@ fn page(base: &Url, all: &BTreeSet<u64>, bad: &BTreeSet<u64>, query: &HashMap<St
 }
 
 async fn server(clock: &TestClock, all: BTreeSet<u64>, bad: BTreeSet<u64>) -> Server {
+    server_with(clock, all, bad, BTreeSet::new()).await
+}
+
+/// `bad_in_public`: posts that break the public list.
+async fn server_with(
+    clock: &TestClock,
+    all: BTreeSet<u64>,
+    bad: BTreeSet<u64>,
+    bad_in_public: BTreeSet<u64>,
+) -> Server {
     serve(0, Arc::new(clock.clone()), |base| {
         let (own, public) = (base.clone(), base.clone());
-        let (all, bad) = (Arc::new(all), Arc::new(bad));
+        let (all, bad, bad_in_public) = (Arc::new(all), Arc::new(bad), Arc::new(bad_in_public));
         let (own_all, public_all) = (all.clone(), all);
         let actor = format!("{base}users/alice");
         let account = json!({"id": "7", "username": "alice", "acct": "alice"});
@@ -65,7 +75,7 @@ async fn server(clock: &TestClock, all: BTreeSet<u64>, bad: BTreeSet<u64>) -> Se
             .route(
                 "/api/pixelfed/v1/accounts/7/statuses",
                 get(move |Query(query): Query<HashMap<String, String>>| async move {
-                    page(&public, &public_all, &BTreeSet::new(), &query)
+                    page(&public, &public_all, &bad_in_public, &query)
                 }),
             )
     })
@@ -135,4 +145,30 @@ async fn a_server_that_pages_by_id_is_walked_by_id() {
     assert_eq!(listed(&scan(&source).await), addresses(&server.base, all));
     let first = seen(source.poll(&Cursor::default()).await);
     assert!(first.scan_needed);
+}
+
+#[tokio::test]
+async fn good_posts_between_two_bad_ones_are_not_stepped_over() {
+    let clock = clock();
+    // Long silences, in which a bad post is the newest one below whatever is asked.
+    let all: BTreeSet<u64> = [1, 2, 3, 1000, 1001, 1002, 1003, 1004, 1005].map(number).into();
+    let bad: BTreeSet<u64> = [3, 1003].map(number).into();
+    let server = server(&clock, all.clone(), bad.clone()).await;
+    let source = source(&server.base, &clock, Read::Auto, Some("token"), "alice");
+    let listing = scan(&source).await;
+    assert_eq!(listed(&listing), addresses(&server.base, all.difference(&bad).copied()));
+    assert!(!listing.complete, "nobody can be sure");
+}
+
+#[tokio::test]
+async fn what_is_newer_than_a_post_that_breaks_the_public_list_is_seen_by_a_poll() {
+    let clock = clock();
+    let all: BTreeSet<u64> = (0..30).map(number).collect();
+    let server = server_with(&clock, all, BTreeSet::new(), [number(20)].into()).await;
+    let source = source(&server.base, &clock, Read::Api, None, "alice");
+    let known = Cursor(json!({"newest": number(27), "read": true}));
+    let news = listed(&seen(source.poll(&known).await));
+    assert!(addresses(&server.base, [28, 29].map(number)).is_subset(&news));
+    // A list that can't be read to its end is never a short one.
+    assert!(source.scan(&Cursor::default()).await.is_err());
 }

@@ -1,7 +1,7 @@
 //! Lists over several pages, with what is deleted, broken or of the same second.
 
-use tombolo_model::{Cursor, Poll, Source, SourceError};
-use tombolo_net::stand_in::Fault;
+use tombolo_model::{Clock, Cursor, Poll, Source, SourceError};
+use tombolo_net::stand_in::{Fault, FaultRule};
 use tombolo_pixelfed::Read;
 
 use crate::rig::{Rig, id, ids, listed, scan, seen};
@@ -137,4 +137,27 @@ async fn maintenance_is_a_passing_failure() {
     assert!(matches!(source.poll(&cursor).await, Err(SourceError::Transient(_))));
     rig.pixelfed.set_maintenance(false);
     assert_eq!(source.poll(&cursor).await, Ok(Poll::Unchanged));
+}
+
+#[tokio::test]
+async fn a_scan_waits_for_the_servers_limit() {
+    let rig = Rig::start().await;
+    let posts = rig.publish_many(60);
+    for (source, path) in [
+        (rig.source_with_token(), "/api/v1/accounts/"),
+        (rig.source(Read::Api), "/api/pixelfed/v1/accounts/"),
+    ] {
+        scan(&source).await;
+        rig.pixelfed.faults().add(FaultRule {
+            method: "GET".into(),
+            path: path.into(),
+            skip: 1,
+            times: 1,
+            fault: Fault::Answer(429, vec![("retry-after".into(), "600".into())], String::new()),
+        });
+        let began = rig.clock.now();
+        assert_eq!(listed(&scan(&source).await), ids(&posts), "{path}");
+        let waited = (rig.clock.now() - began).num_minutes();
+        assert!((10..12).contains(&waited), "{path} {waited}");
+    }
 }
