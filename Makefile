@@ -3,13 +3,14 @@
 CARGO ?= cargo
 PREFIX ?= $(HOME)/.local
 
-.PHONY: help demo test lint bench install setup
+.PHONY: help demo test lint bench soak install setup
 
 help:
 	@echo "make demo     show tombolo at work on a make-believe Fediverse on this machine"
 	@echo "make test     run all tests (installs snac2, ffmpeg, exiftool and heif-enc where it may: as root, on Debian 12)"
 	@echo "make lint     formatting and clippy, warnings are errors"
-	@echo "make bench    stream a 1 GiB video through, beside curl"
+	@echo "make bench    a 1 GiB video through, beside curl; a photo of 48 megapixels, beside vips and ImageMagick"
+	@echo "make soak     ten minutes of video below 40 MiB, beside ffmpeg; 300 MB up over a cut connection (takes long)"
 	@echo "make install  install the tombolo command into PREFIX ($(PREFIX))"
 
 demo: setup
@@ -27,7 +28,13 @@ lint: setup
 
 bench: setup
 	$(CARGO) build --release --locked -p tombolo -p tombolo-sandbox
+	$(CARGO) build --release --locked -p tombolo-media --example picture
 	bash benches/stream.sh
+	bash benches/photo.sh
+
+soak: setup
+	$(CARGO) build --release --locked -p tombolo -p tombolo-sandbox
+	bash benches/soak.sh
 
 install: setup
 	$(CARGO) install --locked --path . --root $(PREFIX)

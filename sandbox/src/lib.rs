@@ -1,6 +1,7 @@
 //! The bridges' stand-ins assembled into a small make-believe Fediverse: a PeerTube, a Mastodon and a Pixelfed on
 //! loopback, and a creator with an account on each. For the demo, tests and benches; nothing here reaches out.
 
+pub mod photo;
 mod sample;
 
 use std::io;

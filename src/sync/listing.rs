@@ -10,7 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sha2::{Digest, Sha256};
 use tombolo_model::{
     Completeness, Cursor, DeliveryKey, DestinationId, Fetched, Listing, Poll, ReaderInfo, Readiness, Sighting, Source,
-    SourceError, SourceId,
+    SourceError, SourceId, Visibility,
 };
 
 use super::{Observer, Since, SyncError};
@@ -50,6 +50,8 @@ pub(crate) struct Target {
     pub(crate) since: Since,
     /// Fingerprint of the rules by which posts go there.
     pub(crate) rules: String,
+    /// Whether unlisted posts go there too.
+    pub(crate) unlisted: bool,
 }
 
 /// Deliveries that only this run looks at: posts of the baseline that `--since` opens, and posts that weren't public and
@@ -125,6 +127,7 @@ pub(crate) async fn read(
             id: &id,
             to: &target.id,
             rules: &target.rules,
+            unlisted: target.unlisted,
             horizon: horizons.get(&target.id).copied(),
             now,
         };
@@ -253,6 +256,7 @@ struct Desk<'a> {
     id: &'a SourceId,
     to: &'a DestinationId,
     rules: &'a str,
+    unlisted: bool,
     /// Posts older than this were there at first contact, though its reader didn't show them.
     horizon: Option<DateTime<Utc>>,
     now: DateTime<Utc>,
@@ -263,6 +267,15 @@ impl Desk<'_> {
         DeliveryKey {
             post: sighting.id.clone(),
             to: self.to.clone(),
+        }
+    }
+
+    /// Whether a post of this visibility may be one that goes; where the listing doesn't tell, it may.
+    fn may_go(&self, visibility: Option<Visibility>) -> bool {
+        match visibility {
+            Some(Visibility::Unlisted) => self.unlisted,
+            Some(Visibility::Private) => false,
+            Some(Visibility::Public) | None => true,
         }
     }
 
@@ -352,7 +365,9 @@ impl Desk<'_> {
                 }
             }
             Some(mut delivery) => match &delivery.stage {
-                Stage::Skipped(skip) if skip.until_listed && sighting.ready != Some(false) => {
+                Stage::Skipped(skip)
+                    if skip.until_listed && sighting.ready != Some(false) && self.may_go(sighting.visibility) =>
+                {
                     delivery.stage = Stage::Seen;
                     delivery.source = self.id.clone();
                     return Ok(Some(delivery));

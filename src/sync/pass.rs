@@ -230,6 +230,10 @@ impl<'a> Run<'a> {
                         id,
                         since: self.engine.since(name, &leg.to),
                         rules: self.engine.fingerprint(name, &leg.to),
+                        unlisted: self
+                            .engine
+                            .legs(name, &leg.to)
+                            .any(|leg| leg.settings.rules.include_unlisted),
                     })
                 })
                 .collect();

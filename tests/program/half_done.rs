@@ -278,3 +278,85 @@ async fn what_may_have_been_published_is_freed_only_by_a_person_who_says_so() {
     assert_eq!(pass.count("published"), 1, "{}{}", pass.stdout, pass.stderr);
     assert_eq!(islands.toots.statuses("second").len(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unlisted_post_is_looked_at_once_and_again_only_when_it_has_become_public() {
+    let islands = Islands::new().await;
+    let hidden = islands.published(NewStatus::new("Hidden").visibility("unlisted"));
+    islands.toot(NewStatus::new("Open"));
+    let tombolo = islands.route("toots", "second", "");
+    let pass = tombolo.sync(&[]).await;
+    assert_eq!(
+        (pass.count("published"), pass.count("skipped")),
+        (1, 1),
+        "{}{}",
+        pass.stdout,
+        pass.stderr
+    );
+    let single = format!("/api/v1/statuses/{}", hidden.id);
+    let before = islands.toots.arrivals().count("GET", &single);
+    let pass = tombolo.sync(&[]).await;
+    assert!(pass.lines.is_empty(), "{}", pass.stdout);
+    assert_eq!(
+        islands.toots.arrivals().count("GET", &single),
+        before,
+        "it isn't asked for again"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_a_ring_killed_at_any_moment_every_post_is_on_every_island_once_and_no_copy_is_copied() {
+    use tombolo_model::{Entropy, SeededEntropy};
+    let islands = Islands::new().await;
+    let routes = "\
+        [routes.a]\nfrom = \"toots\"\nto = [\"second\", \"tube\"]\nsince = \"beginning\"\n\
+        [routes.b]\nfrom = \"second\"\nto = [\"toots\", \"tube\"]\nsince = \"beginning\"\n\
+        [routes.c]\nfrom = \"tube\"\nto = [\"toots\", \"second\"]\nsince = \"beginning\"\n";
+    let accounts = islands
+        .accounts
+        .replace("username = \"alice\"", "username = \"alice\"\nsettle = \"1s\"");
+    let tombolo = Tombolo::configured(&format!("{accounts}\n{routes}"));
+    for number in 0..3 {
+        islands.toot(NewStatus::new(&format!("From the first account, number {number}")));
+        let status = NewStatus::new(&format!("From the second account, number {number}"));
+        islands.toots.publish("second", status).expect("it is published");
+        islands.tube.publish(
+            NewVideo::titled(&format!("From the tube, number {number}")).web([playable(640, 360, 20_000 + number)]),
+        );
+    }
+    let dice = SeededEntropy::new(11);
+    for _ in 0..10 {
+        let mut child = tombolo.spawn(&["sync"]);
+        tokio::time::sleep(Duration::from_secs_f64(0.1 + 2.4 * dice.fraction())).await;
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+    for _ in 0..3 {
+        let pass = ends(&tombolo, &["--wait", "80s"]).await;
+        assert_eq!(
+            pass.count("failed") + pass.count("unknown") + pass.count("waiting"),
+            0,
+            "{}{}",
+            pass.stdout,
+            pass.stderr
+        );
+    }
+    for account in ["me", "second"] {
+        let texts: Vec<String> = islands
+            .toots
+            .statuses(account)
+            .into_iter()
+            .map(|status| status.text)
+            .collect();
+        for number in 0..3 {
+            for origin in ["From the first account", "From the second account", "From the tube"] {
+                let begin = format!("{origin}, number {number}");
+                let there = texts.iter().filter(|text| text.starts_with(&begin)).count();
+                // The account's own posts aren't among its copies.
+                let own = (account == "me") == (origin == "From the first account") && origin != "From the tube";
+                assert_eq!(there, usize::from(!own), "{begin} on {account}: {texts:#?}");
+            }
+        }
+    }
+    assert!(islands.tube.uploaded().is_empty(), "no video came back");
+}

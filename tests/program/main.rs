@@ -3,6 +3,9 @@
 
 mod hostile;
 mod islands;
+mod ladder;
+mod large_photo;
+mod large_upload;
 mod options;
 mod plans;
 mod rig;

@@ -80,10 +80,14 @@ impl Tombolo {
 
     /// Runs to the end, without blocking the servers of this test.
     pub async fn run(&self, arguments: &[&str]) -> Output {
+        output_of(self.command(arguments)).await
+    }
+
+    /// The same, where other programs are found in this folder only.
+    pub async fn run_with_path(&self, path: &Path, arguments: &[&str]) -> Output {
         let mut command = self.command(arguments);
-        tokio::task::spawn_blocking(move || command.output().expect("the program starts"))
-            .await
-            .expect("it ends")
+        command.env("PATH", path);
+        output_of(command).await
     }
 
     /// `sync --json` with these arguments.
@@ -120,6 +124,12 @@ impl Tombolo {
     pub fn seal(&self) -> String {
         std::fs::read_to_string(self.data_dir().join("seal.json")).unwrap_or_default()
     }
+}
+
+async fn output_of(mut command: Command) -> Output {
+    tokio::task::spawn_blocking(move || command.output().expect("the program starts"))
+        .await
+        .expect("it ends")
 }
 
 /// An account that is read, and one route from it to one account on a server with Mastodon's API.

@@ -148,6 +148,11 @@ impl PeerTube {
         self.world().uploads.cuts.push(cut);
     }
 
+    /// How many cuts are still to come.
+    pub fn cuts_left(&self) -> usize {
+        self.world().uploads.cuts.len()
+    }
+
     /// Says what an import from this URL meets.
     pub fn on_import(&self, url: &str, outcome: ImportOutcome) {
         self.world().imports.outcomes.insert(url.to_owned(), outcome);
