@@ -68,7 +68,9 @@ impl Run<'_> {
             Some(basis) if begun => basis.limits.clone(),
             _ => limits,
         };
-        let patient = candidate.tries < inspect::PATIENCE && !self.options.dry_run;
+        // What an instance fetches by itself needn't be seen from here.
+        let imported = leg.settings.import && limits.video.is_some();
+        let patient = candidate.tries < inspect::PATIENCE && !self.options.dry_run && !imported;
         let facts =
             match inspect::inspect(engine, destination, route, &candidate.delivery, &post, &limits, patient).await {
                 Ok(facts) => facts,

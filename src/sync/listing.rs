@@ -353,8 +353,8 @@ impl Desk<'_> {
                 let was_there = match self.horizon {
                     Some(horizon) => {
                         let dated = self.dated(Since::At(horizon), sighting).await?;
-                        // Feeds tell seconds; what was seen in that second is in the baseline by its id.
-                        dated.published.is_some_and(|at| at.timestamp() <= horizon.timestamp())
+                        // Feeds tell seconds.
+                        dated.published.is_some_and(|at| at.timestamp() < horizon.timestamp())
                     }
                     None => false,
                 };
@@ -441,8 +441,7 @@ fn horizon(completeness: Completeness, sightings: &[Sighting], now: DateTime<Utc
     match completeness {
         Completeness::Complete => None,
         Completeness::Window(_) | Completeness::BestEffort => {
-            let oldest = sightings.iter().filter_map(|s| s.published).min();
-            Some(oldest.unwrap_or(now - TimeDelta::seconds(1)))
+            Some(sightings.iter().filter_map(|s| s.published).min().unwrap_or(now))
         }
     }
 }

@@ -5,7 +5,7 @@ use tombolo_peertube::stand_in::FileBody;
 use tombolo_pixelfed::stand_in::{InstanceLimits, NewMedia, NewPost};
 
 use crate::islands::{Islands, files_below, photo, reason};
-use crate::rig::{Tombolo, media, sha256, video};
+use crate::rig::{Tombolo, ffmpeg, media, sha256, video};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn photos_on_mastodon_become_an_album_on_pixelfed_and_the_rest_a_further_post() {
@@ -285,8 +285,7 @@ async fn photos_become_a_slideshow_on_peertube_only_where_the_route_says_so() {
     );
     let pass = islands.route("toots", "tube", "").sync(&[]).await;
     assert_eq!(pass.count("skipped"), 1, "{}{}", pass.stdout, pass.stderr);
-    if std::process::Command::new("ffmpeg").arg("-version").output().is_err() {
-        println!("SKIPPED: there is no ffmpeg to make a slideshow with");
+    if !ffmpeg() {
         return;
     }
     let pass = islands
@@ -299,9 +298,8 @@ async fn photos_become_a_slideshow_on_peertube_only_where_the_route_says_so() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_video_that_is_too_large_is_encoded_and_without_ffmpeg_its_picture_goes_and_it_is_said_why() {
-    for ffmpeg in ["auto", "off"] {
-        if ffmpeg == "auto" && std::process::Command::new("ffmpeg").arg("-version").output().is_err() {
-            println!("SKIPPED: there is no ffmpeg to encode with");
+    for choice in ["auto", "off"] {
+        if choice == "auto" && !ffmpeg() {
             continue;
         }
         let islands = Islands::new().await;
@@ -318,13 +316,13 @@ async fn a_video_that_is_too_large_is_encoded_and_without_ffmpeg_its_picture_goe
         let config = std::fs::read_to_string(tombolo.dir.path().join("config.toml")).unwrap();
         std::fs::write(
             tombolo.dir.path().join("config.toml"),
-            format!("{config}\n[media]\nffmpeg = \"{ffmpeg}\"\n"),
+            format!("{config}\n[media]\nffmpeg = \"{choice}\"\n"),
         )
         .unwrap();
         let pass = tombolo.sync(&["--wait", "30s"]).await;
         assert_eq!(pass.count("published"), 1, "{}{}", pass.stdout, pass.stderr);
         let sent = &islands.toots.statuses("me")[0].media[0];
-        if ffmpeg == "auto" {
+        if choice == "auto" {
             assert!(
                 sent.media_type == "video/mp4" && sent.size <= 400_000 - 65_536,
                 "{sent:?}"

@@ -6,8 +6,8 @@ use tombolo_mastodon::stand_in::{NewMedia as Attached, NewStatus, Posted as Stat
 use tombolo_peertube::stand_in::FileBody;
 use tombolo_pixelfed::stand_in::{InstanceLimits, NewMedia, NewPost, Posted};
 
-use crate::islands::{Islands, boxes, encoded, exiftool, ffprobe, frame, has, made, only, photo, photo_of, reason};
-use crate::rig::{media, sha256};
+use crate::islands::{Islands, boxes, encoded, exiftool, ffprobe, frame, made, only, photo, photo_of, reason};
+use crate::rig::{has, media, sha256};
 
 const CLIP: &str = "clip-with-sound.mp4";
 

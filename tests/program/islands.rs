@@ -2,10 +2,12 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
 use tombolo_mastodon::stand_in::{Mastodon, NewStatus, Posted as Status};
+use tombolo_model::{Clock, SystemClock};
 use tombolo_net::stand_in::Arrivals;
 use tombolo_peertube::stand_in::{PeerTube, Uploaded};
 use tombolo_pixelfed::stand_in::{InstanceLimits, NewPost, Pixelfed, Posted};
@@ -22,13 +24,20 @@ pub struct Islands {
 
 impl Islands {
     pub async fn new() -> Self {
+        Self::on(Arc::new(SystemClock)).await
+    }
+
+    /// With a Mastodon on this clock.
+    pub async fn on(clock: Arc<dyn Clock>) -> Self {
         let tube = peertube().await;
         tube.set(|settings| settings.transcoding = Duration::from_secs(1));
         tube.add_account("bob");
         tube.add_channel("bob", "bob_channel");
-        let toots = Mastodon::start(tombolo_mastodon::stand_in::Options::default())
-            .await
-            .unwrap();
+        let options = tombolo_mastodon::stand_in::Options {
+            clock,
+            ..tombolo_mastodon::stand_in::Options::default()
+        };
+        let toots = Mastodon::start(options).await.unwrap();
         let photos = Pixelfed::start(tombolo_pixelfed::stand_in::Options::default())
             .await
             .unwrap();
@@ -210,18 +219,6 @@ pub fn files_below(dir: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Whether this machine has the programs. Where it hasn't, the test says that it is skipped; where all must run, it fails.
-pub fn has(programs: &[&str]) -> bool {
-    let dirs: Vec<PathBuf> = std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()).collect();
-    let missing = programs
-        .iter()
-        .find(|program| !dirs.iter().any(|dir| dir.join(program).is_file()));
-    let Some(missing) = missing else { return true };
-    assert!(std::env::var_os("CI").is_none(), "{missing} is not installed");
-    println!("SKIPPED: {missing} is not installed");
-    false
-}
-
 /// Runs a program of the machine to its end.
 fn ran(program: &str, arguments: &[&str]) -> Output {
     let output = Command::new(program).args(arguments).output();
@@ -355,4 +352,9 @@ pub fn frame(bytes: &[u8], seconds: f64) -> image::RgbImage {
         ],
     );
     image::open(out).unwrap().to_rgb8()
+}
+
+/// The pixels of a picture.
+pub fn pixels(bytes: &[u8]) -> image::RgbImage {
+    image::load_from_memory(bytes).expect("a picture").to_rgb8()
 }

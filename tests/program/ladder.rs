@@ -7,26 +7,13 @@ use std::process::Command;
 use tombolo_mastodon::stand_in::{InstanceLimits, PostedMedia};
 use tombolo_peertube::stand_in::{NewVideo, VideoFile};
 
-use crate::rig::{Pass, World, playable};
+use crate::rig::{Pass, World, ffmpeg, playable};
 
 /// A Mastodon here takes videos of fewer bytes.
 const LIMIT: u64 = 400_000;
 /// What an encode has to keep to: the rest is for the frame of the request.
 const MOST: u64 = LIMIT - 64 * 1024;
 const SECONDS: u32 = 5;
-
-/// Whether there is an ffmpeg to make films and judge them with; in CI there must be.
-fn ffmpeg_is_here() -> bool {
-    let here = Command::new("ffmpeg").arg("-version").output().is_ok();
-    if !here {
-        assert!(
-            std::env::var_os("CI").is_none(),
-            "ffmpeg is not installed, and in CI it must be"
-        );
-        println!("SKIPPED: there is no ffmpeg to make a film with");
-    }
-    here
-}
 
 /// What ffmpeg or ffprobe says, on both its outputs; it must end well.
 fn said(program: &str, arguments: &[&str], file: &Path) -> String {
@@ -164,7 +151,7 @@ fn boxes(file: &[u8]) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_video_too_large_in_every_form_fills_what_the_server_takes_and_plays_in_time() {
-    if !ffmpeg_is_here() {
+    if !ffmpeg() {
         return;
     }
     let dir = tempfile::tempdir().expect("a temporary directory");

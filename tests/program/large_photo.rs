@@ -6,7 +6,7 @@ use image::RgbImage;
 use tombolo_mastodon::stand_in::{InstanceLimits, Mastodon, NewMedia, NewStatus, Options, PostedMedia};
 use tombolo_sandbox::photo::{QUARTERS, SECRETS, STORED, photo};
 
-use crate::rig::Tombolo;
+use crate::rig::{Tombolo, has};
 
 const ALT: &str = "Four fields, seen from above";
 
@@ -129,7 +129,7 @@ fn exif_by_another_reader(bytes: &[u8]) -> String {
             told
         }
         Err(_) => {
-            println!("SKIPPED: there is no exiftool to read the copy's metadata with");
+            assert!(!has(&["exiftool"]), "exiftool can't be run");
             String::new()
         }
     }

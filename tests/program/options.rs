@@ -15,7 +15,7 @@ use tombolo_pixelfed::stand_in::{InstanceLimits, NewMedia, NewPost};
 
 use crate::hostile::{CHANNEL, Hostile, good_file};
 use crate::islands::{Islands, photo, reason};
-use crate::rig::{Pass, Tombolo, media, playable, until, video};
+use crate::rig::{Pass, Tombolo, ffmpeg, has, media, playable, until, video};
 
 /// A route that carries everything there is, once.
 async fn carried(islands: &Islands, from: &str, to: &str, more: &str) -> Pass {
@@ -38,23 +38,6 @@ fn only<T: std::fmt::Debug>(mut all: Vec<T>) -> T {
 /// What the second account on the Mastodon has.
 fn copy(islands: &Islands) -> Posted {
     only(islands.toots.statuses("second"))
-}
-
-/// Whether there is an ffmpeg; in CI there must be.
-fn ffmpeg() -> bool {
-    has("ffmpeg", "-version")
-}
-
-fn has(program: &str, argument: &str) -> bool {
-    let found = std::process::Command::new(program).arg(argument).output().is_ok();
-    assert!(
-        found || std::env::var_os("CI").is_none(),
-        "in CI {program} must be there"
-    );
-    if !found {
-        println!("SKIPPED: {program} is not installed");
-    }
-    found
 }
 
 /// An answer of this status that isn't the server's own.
@@ -773,7 +756,7 @@ async fn sync_with_path(tombolo: &Tombolo, path: &Path) -> (i32, Vec<Value>) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_heic_photo_without_a_decoder_is_held_with_the_remedy_and_goes_as_jpeg_with_one() {
-    if !has("heif-enc", "--help") || !has("heif-convert", "--help") {
+    if !has(&["heif-enc", "heif-convert"]) {
         return;
     }
     let dir = tempfile::tempdir().unwrap();

@@ -246,17 +246,21 @@ pub async fn until(what: &str, mut so: impl FnMut() -> bool) {
     }
 }
 
-/// Whether this machine has an ffmpeg; said once for each test that needs one. In CI it must be there.
+/// Whether this machine has the programs. Where it hasn't, the test says that it is skipped; where all must run, it fails.
+pub fn has(programs: &[&str]) -> bool {
+    let dirs: Vec<PathBuf> = std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()).collect();
+    let missing = programs
+        .iter()
+        .find(|program| !dirs.iter().any(|dir| dir.join(program).is_file()));
+    let Some(missing) = missing else { return true };
+    assert!(std::env::var_os("CI").is_none(), "{missing} is not installed");
+    println!("SKIPPED: {missing} is not installed");
+    false
+}
+
+/// Whether there is an ffmpeg to work on videos with, and to judge them.
 pub fn ffmpeg() -> bool {
-    let found = Command::new("ffmpeg").arg("-version").output().is_ok();
-    if !found {
-        assert!(
-            std::env::var_os("CI").is_none(),
-            "ffmpeg is not installed, and in CI it must be"
-        );
-        eprintln!("SKIPPED: there is no ffmpeg");
-    }
-    found
+    has(&["ffmpeg", "ffprobe"])
 }
 
 pub fn sha256(bytes: &[u8]) -> String {

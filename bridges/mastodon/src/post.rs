@@ -306,10 +306,9 @@ fn media_of_entity(entity: &MediaEntity) -> Media {
         .find_map(|url| web_address(url));
     let by_name = url.as_ref().and_then(|url| type_of_name(url.path()));
     let media_type = entity.mime.clone().or_else(|| by_name.map(str::to_owned));
-    let plays = entity.duration.is_some_and(|seconds| seconds > 0.0);
     let kind = match entity.kind.as_str() {
-        // GoToSocial keeps a GIF and calls it an image, but tells how long it plays.
-        "image" if plays && media_type.as_deref() == Some("image/gif") => MediaKind::Animation,
+        // GoToSocial and snac keep a GIF and call it an image; whether it moves, the file tells where that matters.
+        "image" if media_type.as_deref() == Some("image/gif") => MediaKind::Animation,
         "image" => MediaKind::Image,
         "video" => MediaKind::Video,
         "gifv" => MediaKind::Animation,
@@ -414,6 +413,9 @@ fn seconds(duration: f64) -> Option<u32> {
 }
 
 fn kind_of_type(media_type: &str) -> MediaKind {
+    if media_type == "image/gif" {
+        return MediaKind::Animation;
+    }
     match media_type.split('/').next().unwrap_or_default() {
         "video" => MediaKind::Video,
         "audio" => MediaKind::Audio,
@@ -467,12 +469,11 @@ mod tests {
 
     /// As recorded of GoToSocial 0.20.
     #[test]
-    fn a_gif_that_is_called_an_image_is_an_animation_when_it_plays() {
+    fn a_gif_that_is_called_an_image_is_taken_for_one_that_moves() {
         let url = "https://s.example/fileserver/original/1.gif";
-        let meta = |original: Value| json!({"id": "2", "type": "image", "url": url, "meta": {"original": original}});
-        let playing = json!({"width": 200, "height": 150, "frame_rate": "5/1", "duration": 2});
-        assert_eq!(kind_of(&meta(playing)), MediaKind::Animation);
-        assert_eq!(kind_of(&meta(json!({"width": 200, "height": 150}))), MediaKind::Image);
+        let media =
+            json!({"id": "2", "type": "image", "url": url, "meta": {"original": {"width": 200, "height": 150}}});
+        assert_eq!(kind_of(&media), MediaKind::Animation);
         let photo = json!({"id": "2", "type": "image", "url": "https://s.example/1.webp", "meta": {"original": {"duration": 2}}});
         assert_eq!(kind_of(&photo), MediaKind::Image);
     }

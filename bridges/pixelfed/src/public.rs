@@ -58,6 +58,12 @@ impl<'a> PublicPages<'a> {
         query.extend(more);
         let answer = self.api.open(&path, &query).await?;
         let what = format!("the public list of {}", self.api.instance());
+        // The application says in JSON that it fails at a post; a page is from a server in trouble.
+        if answer.status == 500 && serde_json::from_slice::<Value>(&answer.body).is_err() {
+            return Err(Failure::Transient(format!(
+                "{what}: status 500, and no word of the application"
+            )));
+        }
         match self.api.value(&answer, &what) {
             Ok(Value::Array(entries)) => {
                 if !entries.is_empty() && !entries.iter().any(|e| number_of(e).is_some()) {
