@@ -219,7 +219,7 @@ pub fn playable(width: u32, height: u32, bytes: usize) -> VideoFile {
     VideoFile::sized(width, height).body(padded("clip-with-sound.mp4", bytes))
 }
 
-/// A clip made longer by an empty box at its end.
+/// A clip made longer by media data at its end that no track uses.
 pub fn padded(clip: &str, bytes: usize) -> Vec<u8> {
     let mut content = media(clip);
     let filling = bytes
@@ -227,7 +227,7 @@ pub fn padded(clip: &str, bytes: usize) -> Vec<u8> {
         .filter(|f| *f >= 8)
         .expect("room for a box");
     content.extend_from_slice(&u32::try_from(filling).expect("a small file").to_be_bytes());
-    content.extend_from_slice(b"free");
+    content.extend_from_slice(b"mdat");
     content.resize(bytes, 0);
     content
 }

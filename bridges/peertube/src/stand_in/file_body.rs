@@ -137,9 +137,9 @@ impl From<Vec<u8>> for FileBody {
     }
 }
 
-/// The head of an empty box of this length, in its long form.
+/// The head of a box of media data that no track uses, of this length, in its long form.
 fn box_head(length: u64) -> [u8; 16] {
-    let mut head = *b"\0\0\0\x01free\0\0\0\0\0\0\0\0";
+    let mut head = *b"\0\0\0\x01mdat\0\0\0\0\0\0\0\0";
     head[8..].copy_from_slice(&length.to_be_bytes());
     head
 }
