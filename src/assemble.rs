@@ -126,12 +126,13 @@ pub(crate) fn routes(config: &Config) -> Vec<Route> {
     };
     let routes = config.routes.values().filter_map(|route| {
         let from = config.accounts.get(&route.from)?;
-        let host = from
-            .handle
-            .host
-            .as_deref()
-            .or_else(|| from.instance.host_str())
-            .unwrap_or_default();
+        // With its port, where it has one of its own.
+        let host = from.handle.host.clone().unwrap_or_else(|| {
+            let host = from.instance.host_str().unwrap_or_default();
+            from.instance
+                .port()
+                .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+        });
         Some(Route {
             name: route.name.clone(),
             from: route.from.clone(),

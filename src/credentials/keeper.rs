@@ -191,6 +191,10 @@ impl TokenStore for Keeper {
         let password = clean_password(text.expose_secret())?;
         Ok(Some((username.clone(), password)))
     }
+
+    fn signs_in(&self) -> bool {
+        !self.dry
+    }
 }
 
 /// Replaces the file; it is on disk, under its name, when this returns.
@@ -287,6 +291,7 @@ mod tests {
             dry: true,
             ..keeper(dir.path(), Some(r#"{"access_token":"a1","refresh_token":"r1"}"#))
         };
+        assert!(!dry.signs_in());
         assert!(dry.load().await.unwrap().unwrap().refresh.is_none());
         assert!(dry.password().await.unwrap_err().contains("run tombolo sync once"));
         assert!(dry.save(&pair("a2".into(), None)).await.is_err());

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use tombolo_model::{ApId, Fetched, Post, SourceError};
+use tombolo_model::{ApId, Fetched, Media, MediaKind, Post, SourceError};
 use tombolo_text as text;
 
 use super::{Engine, SyncError};
@@ -118,9 +118,35 @@ fn is_like(post: &Post, original: &Post) -> bool {
     let begin = |text: &str, most: usize| text.chars().take(most).collect::<String>();
     let is_long = |text: &str| text.chars().count() >= ALIKE;
     if !is_long(&copy) || !is_long(&model) {
-        return copy == model;
+        return copy.strip_prefix(&model).is_some_and(|rest| is_of_alts(rest, original));
     }
     begin(&copy, ALIKE + PREFACE).contains(&begin(&model, ALIKE)) || model.contains(&begin(&copy, ALIKE))
+}
+
+/// Whether the rest of a copy's words is nothing, or alternative texts of its original, perhaps cut: a server of videos has
+/// them in the description, of several each with its number.
+fn is_of_alts(mut rest: &str, original: &Post) -> bool {
+    let is_photo = |media: &&Media| media.kind == MediaKind::Image;
+    let photos = original.media.iter().filter(is_photo).enumerate();
+    let others = original
+        .media
+        .iter()
+        .filter(|media| !is_photo(media))
+        .map(|media| (None, media));
+    for (place, media) in others.chain(photos.map(|(place, media)| (Some(place + 1), media))) {
+        let alt = plain(media.alt.as_deref().unwrap_or_default());
+        let numbered = place.map(|place| format!("{place}{alt}"));
+        for line in numbered.into_iter().chain([alt]) {
+            if let Some(behind) = rest.strip_prefix(&line) {
+                rest = behind;
+                break;
+            }
+            if rest.len() >= ALIKE && line.starts_with(rest) {
+                return true;
+            }
+        }
+    }
+    rest.is_empty()
 }
 
 /// The letters and digits of title and text, without links, in lower case.
@@ -143,4 +169,66 @@ fn plain(text: &str) -> String {
         .filter(|c| c.is_alphanumeric())
         .flat_map(char::to_lowercase)
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use tombolo_model::{Markup, PostKind, Readiness, Visibility};
+
+    use super::*;
+
+    fn post(title: Option<&str>, body: &str, alts: &[&str]) -> Post {
+        let photo = |alt: &&str| Media {
+            kind: MediaKind::Image,
+            alt: Some((*alt).to_owned()),
+            renditions: Vec::new(),
+            captions: Vec::new(),
+            thumbnail: None,
+            duration: None,
+            focus: None,
+        };
+        Post {
+            id: ApId::parse("https://a.example/1").unwrap(),
+            link: "https://a.example/1".parse().unwrap(),
+            aliases: BTreeSet::new(),
+            kind: PostKind::Note,
+            title: title.map(str::to_owned),
+            body: Markup::Plain(body.to_owned()),
+            tags: Vec::new(),
+            category: None,
+            licence: None,
+            language: None,
+            sensitive: false,
+            content_warning: None,
+            visibility: Visibility::Public,
+            readiness: Readiness::Ready,
+            downloads_allowed: true,
+            published: None,
+            updated: None,
+            originally_published: None,
+            media: alts.iter().map(photo).collect(),
+            reply: None,
+            quote: None,
+            mentions: Vec::new(),
+            poll: Vec::new(),
+            application: None,
+        }
+    }
+
+    #[test]
+    fn a_copy_with_the_alternative_texts_in_its_description_is_still_known_as_one() {
+        let original = post(None, "Low water", &["A gull", "Mud, as far as one sees"]);
+        let copy = |body: &str| post(Some("Low water"), body, &[]);
+        assert!(is_like(
+            &copy("1. A gull\n2. Mud, as far as one sees\n\nhttps://a.example/1"),
+            &original
+        ));
+        assert!(is_like(
+            &copy("2. Mud, as far as one sees\n\nhttps://a.example/1"),
+            &original
+        ));
+        assert!(is_like(&copy("https://a.example/1"), &original));
+        assert!(!is_like(&copy("A seal\n\nhttps://a.example/1"), &original));
+        assert!(!is_like(&copy("A g\n\nhttps://a.example/1"), &original));
+    }
 }

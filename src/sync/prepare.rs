@@ -10,9 +10,10 @@ use tokio_util::io::ReaderStream;
 use tombolo_media::picture::{Fit, Target as PictureTarget};
 use tombolo_media::video::Encode;
 use tombolo_model::{
-    CaptionDraft, Draft, Form, Limits, MediaBody, MediaDraft, MediaError, MediaStream, ProgressSink, VideoDraft,
+    CaptionDraft, Draft, Form, Limits, MediaBody, MediaDraft, MediaError, MediaStream, Mix, ProgressSink, VideoDraft,
 };
 use tombolo_net::Get;
+use tombolo_text as text;
 use url::Url;
 
 use super::Engine;
@@ -66,9 +67,13 @@ pub(super) async fn draft(
     };
     let (mut media, mut places, mut import) = (Vec::new(), Vec::new(), None);
     if !matches!(target, Target::Boost(_)) {
+        if let Some(index) = mixed(planned, part, limits.media.mix) {
+            let why = "it would stand among others of another kind, and the destination takes one kind in a post";
+            let error = MediaError::Unusable(why.into());
+            return Err(Unready::Medium { index, error });
+        }
         for (index, plan) in planned.media.iter().enumerate() {
-            let tried = part.rungs.get(index).copied().unwrap_or(0);
-            let Some(rung) = plan.rungs.get(tried.min(plan.rungs.len().saturating_sub(1))) else {
+            let Some(rung) = rung_of(plan, part, index) else {
                 continue;
             };
             if let Rung::Import(rendition) = rung {
@@ -101,6 +106,31 @@ pub(super) async fn draft(
         form,
     };
     Ok((draft, places))
+}
+
+/// The form that a medium is in by now.
+fn rung_of<'a>(plan: &'a MediaPlan, part: &Part, index: usize) -> Option<&'a Rung> {
+    let tried = part.rungs.get(index).copied().unwrap_or(0);
+    plan.rungs.get(tried.min(plan.rungs.len().saturating_sub(1)))
+}
+
+/// Which medium can't stay in its form, because a lesser one than planned made it another kind than the rest of its part, and
+/// the destination takes one kind in a post.
+fn mixed(planned: &PartPlan, part: &Part, mix: Mix) -> Option<usize> {
+    if mix == Mix::Any {
+        return None;
+    }
+    let sent = || {
+        let rungs = planned.media.iter().enumerate();
+        rungs
+            .filter_map(|(index, plan)| Some((index, rung_of(plan, part, index)?)))
+            .filter(|(_, rung)| **rung != Rung::LinkOnly)
+            .map(|(index, rung)| (index, rung.is_moving()))
+    };
+    let fell = |index: usize| part.rungs.get(index).is_some_and(|tried| *tried > 0);
+    sent()
+        .find(|(index, moving)| fell(*index) && sent().any(|(_, other)| other != *moving))
+        .map(|(index, _)| index)
 }
 
 /// How the names of all files begin that are made for one medium of a part.
@@ -380,8 +410,9 @@ impl Maker<'_> {
             Some(file) => transcript(&String::from_utf8_lossy(&file)),
             None => return plan.alt.clone(),
         };
-        let whole = [plan.alt.clone().unwrap_or_default(), words].join("\n\n");
-        Some(whole.trim().chars().take(self.limits.text.alt_max).collect())
+        let whole = in_one_line(plan.alt.as_deref().unwrap_or_default(), &words);
+        let cut: String = whole.chars().take(self.limits.text.alt_max).collect();
+        Some(cut.trim_end().to_owned())
     }
 
     async fn subtitles(&self, url: &Url) -> Option<Bytes> {
@@ -482,6 +513,13 @@ impl MediaBody for LaterPicture {
     }
 }
 
+/// An alternative text with the words of subtitles behind it, in one line: some servers keep the first line only.
+fn in_one_line(alt: &str, words: &str) -> String {
+    let alt = text::clean_line(alt);
+    let end = if alt.ends_with(char::is_alphanumeric) { "." } else { "" };
+    text::clean_line(&format!("{alt}{end} {words}"))
+}
+
 /// The words of a file of subtitles, each line once.
 fn transcript(vtt: &str) -> String {
     let mut words: Vec<String> = Vec::new();
@@ -568,7 +606,14 @@ impl MediaBody for MadeFile {
 
 #[cfg(test)]
 mod tests {
-    use super::transcript;
+    use super::{in_one_line, transcript};
+
+    #[test]
+    fn the_words_of_subtitles_stand_in_the_same_line_as_the_alternative_text() {
+        assert_eq!(in_one_line("Video: A walk", "Hello\nsea"), "Video: A walk. Hello sea");
+        assert_eq!(in_one_line("The sea.\nGulls!", "Hello"), "The sea. Gulls! Hello");
+        assert_eq!(in_one_line("", "Hello"), "Hello");
+    }
 
     #[test]
     fn subtitles_become_a_text_without_times_and_marks() {

@@ -292,7 +292,12 @@ pub(super) fn slideshow(post: &Post, seconds: u32, facts: &Facts, limits: &Limit
     let alts: Vec<&str> = images().filter_map(|m| m.alt.as_deref()).collect();
     MediaPlan {
         kind: MediaKind::Video,
-        alt: (!alts.is_empty()).then(|| alts.join("\n").chars().take(limits.text.alt_max).collect()),
+        alt: (!alts.is_empty()).then(|| {
+            text::clean_line(&alts.join(" "))
+                .chars()
+                .take(limits.text.alt_max)
+                .collect()
+        }),
         focus: None,
         thumbnail: None,
         transcript: None,
@@ -305,7 +310,8 @@ pub(super) fn slideshow(post: &Post, seconds: u32, facts: &Facts, limits: &Limit
 fn alt(post: &Post, media: &Media, limits: &Limits) -> Option<String> {
     let most = limits.text.alt_max;
     match media.alt.as_deref().filter(|alt| !alt.trim().is_empty()) {
-        Some(alt) => Some(alt.chars().take(most).collect()),
+        // A server trims it: what was meant and what is there are compared.
+        Some(alt) => Some(alt.trim().chars().take(most).collect::<String>().trim_end().to_owned()),
         None if media.kind == MediaKind::Video => Some(text::alt_text(post.title.as_deref().unwrap_or_default(), most)),
         None => None,
     }
@@ -362,7 +368,7 @@ impl Ladder<'_> {
                 None if self.limits.keeps_files && rendition.packaging == Packaging::FragmentedMp4 && encoder => {
                     self.passed_over.push(format!(
                         "{} begins to play only when all of it is there",
-                        describe(rendition)
+                        named(rendition)
                     ));
                     repackaged.push(self.remux(rendition));
                     as_they_are.push(as_it_is);

@@ -210,6 +210,14 @@ struct Texts {
     note: Option<String>,
 }
 
+/// What becomes a video.
+struct Shown {
+    media: MediaPlan,
+    captions: Vec<Caption>,
+    /// The creator's alternative texts of what it shows, in order.
+    alts: Vec<String>,
+}
+
 struct Planner<'a> {
     post: &'a Post,
     facts: &'a Facts,
@@ -410,13 +418,24 @@ impl Planner<'_> {
             MediaKind::Audio => media.renditions.iter().any(|r| self.limits.media.takes(&r.media_type)),
             MediaKind::Image => false,
         };
-        let with_captions = |m: &Media| (self.climb(m), m.captions.clone());
-        let mut media: Vec<(MediaPlan, Vec<Caption>)> =
-            self.post.media.iter().filter(moving).map(with_captions).collect();
-        let pictures = self.post.media.iter().any(|m| m.kind == MediaKind::Image);
-        if media.is_empty() && pictures {
+        let as_it_is = |medium: &Media| Shown {
+            media: self.climb(medium),
+            captions: medium.captions.clone(),
+            alts: Vec::from_iter(medium.alt.clone()),
+        };
+        let mut media: Vec<Shown> = self.post.media.iter().filter(moving).map(as_it_is).collect();
+        let pictures = || self.post.media.iter().filter(|m| m.kind == MediaKind::Image);
+        let mut notes = Vec::new();
+        if !media.is_empty() && pictures().next().is_some() {
+            notes.push("its photos stay behind: the destination takes videos only".to_owned());
+        }
+        if media.is_empty() && pictures().next().is_some() {
             match self.settings.slideshow {
-                Some(seconds) => media.push((slideshow(self.post, seconds, self.facts, self.limits), Vec::new())),
+                Some(seconds) => media.push(Shown {
+                    media: slideshow(self.post, seconds, self.facts, self.limits),
+                    captions: Vec::new(),
+                    alts: pictures().map(|m| m.alt.clone().unwrap_or_default()).collect(),
+                }),
                 None => {
                     return Plan::Skip(
                         "the destination takes videos only, and this has photos (slideshow makes a video of them)"
@@ -428,9 +447,9 @@ impl Planner<'_> {
         if media.is_empty() {
             return Plan::Skip("the destination takes videos only, and there is none in this".into());
         }
-        let (media, without): (Vec<_>, Vec<_>) = media.into_iter().partition(|(m, _)| m.rungs.len() > 1);
+        let (media, without): (Vec<_>, Vec<_>) = media.into_iter().partition(|shown| shown.media.rungs.len() > 1);
         if media.is_empty() {
-            let why: Vec<String> = without.into_iter().flat_map(|(m, _)| m.passed_over).collect();
+            let why: Vec<String> = without.into_iter().flat_map(|shown| shown.media.passed_over).collect();
             return Plan::Skip(format!(
                 "the destination takes videos only, and this one can't go there: {}",
                 why.join("; ")
@@ -438,7 +457,13 @@ impl Planner<'_> {
         }
         let all = media.len();
         let mut parts = Vec::new();
-        for (place, (mut media, captions)) in media.into_iter().enumerate() {
+        for (place, shown) in media.into_iter().enumerate() {
+            let Shown {
+                mut media,
+                captions,
+                alts,
+            } = shown;
+            notes.extend(self.not_imported(&media));
             // There is no post without a video: the last rung isn't one here.
             media.rungs.retain(|rung| *rung != Rung::LinkOnly);
             let mut status = self.status_text();
@@ -446,7 +471,9 @@ impl Planner<'_> {
                 status.title = Some(format!("{} ({}/{all})", self.short_name(), place + 1));
             }
             let untitled = format!("Video by {}", self.facts.account);
-            let written = match text::video_text(&status, &self.words.tags, &untitled, rules, &self.limits.text) {
+            let alts: Vec<&str> = alts.iter().map(String::as_str).collect();
+            let tags = &self.words.tags;
+            let written = match text::video_text(&status, &alts, tags, &untitled, rules, &self.limits.text) {
                 Ok(written) => written,
                 Err(e) => return Plan::Skip(e.to_string()),
             };
@@ -468,9 +495,27 @@ impl Planner<'_> {
                 cut: written.cut,
                 dropped_hashtags: written.dropped_tags,
             };
-            parts.push(self.part(fitted, vec![media], FormPlan::Video(Box::new(video)), self.stamp(place)));
+            parts.push(PartPlan {
+                notes: std::mem::take(&mut notes),
+                ..self.part(fitted, vec![media], FormPlan::Video(Box::new(video)), self.stamp(place))
+            });
         }
         Plan::Parts(parts)
+    }
+
+    /// Why a video isn't imported though the route says so.
+    fn not_imported(&self, media: &MediaPlan) -> Option<String> {
+        let is_import = |rung: &Rung| matches!(rung, Rung::Import(_));
+        if !self.settings.import || media.kind != MediaKind::Video || media.rungs.iter().any(is_import) {
+            return None;
+        }
+        let best = media.rungs.iter().find_map(Rung::rendition)?;
+        let why = if best.url.scheme() == "https" {
+            "its sound is in another file"
+        } else {
+            "its address isn't public https"
+        };
+        Some(format!("can't be imported: {why}; it is sent as a file"))
     }
 
     /// The creator's warning, in one line.

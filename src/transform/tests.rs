@@ -305,6 +305,113 @@ fn a_plan_knows_sizes_that_only_the_server_of_the_file_told() {
     assert_eq!(parts[0].media[0].rungs[0].describe(), "video 640×360, 75.2 KiB");
 }
 
+/// A picture at the source.
+fn photo(name: &str, alt: Option<&str>) -> Media {
+    Media {
+        alt: alt.map(str::to_owned),
+        thumbnail: None,
+        duration: None,
+        ..medium(MediaKind::Image, name, "image/jpeg", None)
+    }
+}
+
+#[test]
+fn alternative_texts_reach_a_server_of_videos_in_the_description() {
+    let seen = Media {
+        alt: Some("Waves break on a pier".into()),
+        ..clip(Some(true))
+    };
+    let video = parts(
+        &note("It was May.\nA storm.", vec![seen]),
+        &told(sounding()),
+        &tube(),
+        &Settings::default(),
+    );
+    let link = "https://source.example/1";
+    assert_eq!(
+        video[0].text.text,
+        format!("A storm.\n\nWaves break on a pier\n\n{link}")
+    );
+    assert!(video[0].marker.links.contains(link));
+    let photos = vec![
+        photo("1.jpg", Some("A gull")),
+        photo("2.jpg", None),
+        photo("3.jpg", Some("A pier")),
+    ];
+    let settings = Settings {
+        slideshow: Some(3),
+        ..Settings::default()
+    };
+    let slides = parts(
+        &note("It was May.\nA storm.", photos),
+        &told(sounding()),
+        &tube(),
+        &settings,
+    );
+    let shown = tombolo_text::markdown_to_plain(&slides[0].text.text);
+    assert_eq!(shown, format!("A storm.\n\n1. A gull\n3. A pier\n\n{link}"));
+}
+
+#[test]
+fn photos_that_stay_behind_are_told() {
+    let post = note(
+        "A storm",
+        vec![photo("1.jpg", None), clip(Some(true)), clip(Some(true))],
+    );
+    let carried = parts(&post, &told(sounding()), &tube(), &Settings::default());
+    assert_eq!(carried.len(), 2);
+    assert_eq!(
+        carried[0].notes,
+        ["its photos stay behind: the destination takes videos only"]
+    );
+    assert!(carried[1].notes.is_empty());
+    let both = parts(&post, &told(sounding()), &toots(), &Settings::default());
+    assert!(both.iter().all(|part| part.notes.is_empty()));
+}
+
+#[test]
+fn a_video_that_cannot_be_imported_is_told() {
+    let settings = Settings {
+        import: true,
+        ..Settings::default()
+    };
+    let import = |media: Media| {
+        let mut parts = parts(&note("A storm", vec![media]), &told(sounding()), &tube(), &settings);
+        (words(&parts[0].media[0])[0], parts.remove(0).notes)
+    };
+    assert_eq!(import(clip(Some(true))), ("import", Vec::new()));
+    let mut plain = clip(Some(true));
+    plain.renditions[0].url.set_scheme("http").unwrap();
+    let (first, notes) = import(plain);
+    assert_ne!(first, "import");
+    assert_eq!(
+        notes,
+        ["can't be imported: its address isn't public https; it is sent as a file"]
+    );
+    // Without the setting there is nothing to tell.
+    let mut plain = clip(Some(true));
+    plain.renditions[0].url.set_scheme("http").unwrap();
+    let post = note("A storm", vec![plain]);
+    assert!(
+        parts(&post, &told(sounding()), &tube(), &Settings::default())[0]
+            .notes
+            .is_empty()
+    );
+}
+
+#[test]
+fn an_alternative_text_that_is_cut_ends_in_no_space() {
+    let mut limits = toots();
+    limits.text.alt_max = 7;
+    let parts = parts(
+        &note("A storm", vec![photo("1.jpg", Some("A gull flies"))]),
+        &told(sounding()),
+        &limits,
+        &Settings::default(),
+    );
+    assert_eq!(parts[0].media[0].alt.as_deref(), Some("A gull"));
+}
+
 #[test]
 fn a_boost_has_one_part_whatever_the_texts_length() {
     let post = note(&"word ".repeat(400), Vec::new());

@@ -19,6 +19,8 @@ mod cells_read;
 mod cells_written_pictures;
 mod cells_written_videos;
 mod command_line;
+mod dry_run;
 mod first_line;
 mod first_line_to_snac;
 mod half_done;
+mod told_by_the_object;

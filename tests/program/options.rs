@@ -189,6 +189,17 @@ async fn an_import_hands_the_address_of_the_file_to_the_instance_and_uploads_not
     assert!(tombolo.sync(&[]).await.lines.is_empty());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_from_an_address_that_is_not_https_is_sent_as_a_file_and_that_is_said() {
+    let islands = Islands::new().await;
+    let original = NewStatus::new("A wave").media(Attached::new(media("clip-with-sound.mp4")));
+    islands.toot(original);
+    let pass = carried(&islands, "toots", "tube", "upload = \"import\"").await;
+    let why = "can't be imported: its address isn't public https";
+    assert!(reason(&pass).contains(why), "{}", pass.stdout);
+    assert_eq!(only(islands.tube.uploaded()).target_url, None);
+}
+
 const SUBTITLES: &str = "WEBVTT\n\n00:00.000 --> 00:20.000\nThe tide comes in\n";
 
 /// A video with subtitles, carried to Mastodon with this setting for them.
@@ -211,7 +222,7 @@ async fn subtitles_go_into_the_alternative_text_where_the_route_says_so_and_nowh
     assert_eq!(plain.media[0].description.as_deref(), Some("Video: Low water"));
     let (_, told) = with_subtitles("description").await;
     let alt = told.media[0].description.clone().unwrap_or_default();
-    assert_eq!(alt, "Video: Low water\n\nThe tide comes in");
+    assert_eq!(alt, "Video: Low water. The tide comes in");
     assert_eq!(told.media[0].sha256, plain.media[0].sha256, "the file is as it was");
 }
 
@@ -275,6 +286,17 @@ async fn a_template_lays_the_copy_out_and_its_body_gives_way() {
     );
     assert!(lines[2].starts_with(">> http"), "{text}");
     assert_eq!(lines[3], "#sea #salt", "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_template_names_the_account_with_the_port_of_its_instance() {
+    let islands = Islands::new().await;
+    islands.tube.publish(video(1));
+    carried(&islands, "tube", "toots", "template = \"{{ account }} {{ link }}\"").await;
+    let text = only(islands.toots.statuses("me")).text.replace('\u{2060}', "");
+    let (account, link) = text.split_once(' ').unwrap();
+    let host = link.strip_prefix("http://").and_then(|rest| rest.split('/').next());
+    assert_eq!(account.split_once('@').map(|(_, host)| host), host, "{text}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -103,6 +103,41 @@ async fn rung_as_it_is_takes_a_video_that_has_files_of_hls_only() {
     );
 }
 
+/// A film of many fragments: the clip's first one, many times over, each with more media.
+fn many_fragments() -> Vec<u8> {
+    let clip = media("clip-fragmented.mp4");
+    let place = |name: &[u8; 4]| clip.windows(4).position(|four| four == name).unwrap() - 4;
+    let (moof, mdat) = (place(b"moof"), place(b"mdat"));
+    let size = u32::from_be_bytes(clip[mdat..mdat + 4].try_into().unwrap());
+    let content = &clip[mdat + 8..mdat + usize::try_from(size).unwrap()];
+    let mut film = clip[..moof].to_vec();
+    for _ in 0..150 {
+        film.extend(&clip[moof..mdat]);
+        film.extend((size + 70_000).to_be_bytes());
+        film.extend(b"mdat");
+        film.extend(content);
+        film.resize(film.len() + 70_000, 0);
+    }
+    film
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rung_as_it_is_takes_a_long_film_that_has_files_of_hls_only_also_without_ffmpeg() {
+    let islands = Islands::new().await;
+    let film = many_fragments();
+    let files = [VideoFile::sized(160, 90).body(film.clone())];
+    islands.tube.publish(NewVideo::titled("Only HLS, and long").hls(files));
+    let pass = islands.carry("tube", "toots", NO_FFMPEG).await;
+    let sent = tooted(&islands, "me");
+    assert_eq!(
+        (sent.kind, sent.sha256),
+        (PostedKind::Video, sha256(&film)),
+        "{}",
+        pass.stdout
+    );
+    assert_eq!(reason(&pass), "");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn rung_remux_makes_one_file_of_hls_where_files_are_kept() {
     if !has(&FFMPEG) {

@@ -28,6 +28,19 @@ pub fn mentions(text: &str) -> Vec<Range<usize>> {
 /// outside an address a word joiner goes after every such sign, which leaves the text as readable as it was. Inside one the
 /// sign is percent-encoded, which leads to the same page; where no server looks there (`/@name`, `a@b`), nothing changes.
 pub fn neutralise_mentions(text: &str) -> String {
+    let mut neutral = text.to_owned();
+    // A word joiner may end what stood before an address, so that it is one now.
+    for _ in 0..3 {
+        let once = neutralised(&neutral);
+        if once == neutral {
+            break;
+        }
+        neutral = once;
+    }
+    neutral
+}
+
+fn neutralised(text: &str) -> String {
     if !text.contains(is_sign) {
         return text.to_owned();
     }

@@ -15,7 +15,7 @@ const MAX_DIGITS: u32 = 3;
 /// The same as [`compose`], but a body that doesn't fit goes on in further statuses, at most `max_parts` in all.
 ///
 /// The first status has the title, the beginning of the body, the link and the hashtags: it is the one that people find.
-/// The others have only more of the body. Each ends in a counter such as `(2/3)`, and has the warning. The body is divided
+/// The others have only more of the body. Each ends in a counter such as `(2/3)`, where there are several, and has the warning. The body is divided
 /// after a paragraph, a line, a sentence or a word, never in a grapheme or a link; nothing of it is lost, unless
 /// `max_parts` is reached: then the last part is cut. A text that can't be divided so becomes one status by [`compose`].
 /// There are `at_least` so many parts, for what else is to be shown; those without text have the counter only.
@@ -38,7 +38,11 @@ pub fn compose_thread(
     let (warning, warning_cut) = fitted_warning(parts.warning.as_deref(), &link, rules)?;
     let gap = || Seg::Text("\n\n".to_owned());
     let page = |part: usize, parts: usize| {
-        let counter = Seg::Text(format!("\n\n({part}/{parts})"));
+        // Where only the warning was too long, there is nothing to count.
+        let counter = Seg::Text(match parts {
+            1 => String::new(),
+            _ => format!("\n\n({part}/{parts})"),
+        });
         let segs = if part == 1 {
             let title = Seg::Text(format!("{title}\n\n"));
             vec![

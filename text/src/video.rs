@@ -37,9 +37,14 @@ pub struct VideoText {
 /// original, which is never cut; `text` says how long it may be, and its marks count as they are written. Nobody is
 /// mentioned. `tags` are free tags, the most important first.
 ///
+/// `alts` are the alternative texts of what the video shows, in order, empty where there is none: such a server has no
+/// other place for them. They stand behind the text, of several each with its number, without those that title or text
+/// say already.
+///
 /// [`TooSmall`] where the link alone is too long for a description.
 pub fn video_text<S: AsRef<str>>(
     parts: &StatusText<'_>,
+    alts: &[&str],
     tags: &[S],
     untitled: &str,
     video: &VideoRules,
@@ -53,9 +58,12 @@ pub fn video_text<S: AsRef<str>>(
         segs.push(Seg::Text(format!("{}\n\n", warning_line(warning))));
     }
     segs.extend([Seg::Fit, Seg::Text("\n\n".to_owned()), Seg::Link(link.clone())]);
+    let own = without_title(&body, &title);
+    let further = further_alts(alts, &[&title, parts.title.as_deref().unwrap_or_default()], &body);
+    let said = [own, &further].into_iter().filter(|text| !text.is_empty());
     let page = Page {
         segs,
-        fit: neutralise_mentions(without_title(&body, &title)),
+        fit: neutralise_mentions(&said.collect::<Vec<_>>().join("\n\n")),
     };
     let fits = |written: &str| length(&plain_to_markdown(written), None, text) <= text.max;
     let laid = page.fitted(fits).or_else(|| {
@@ -77,6 +85,29 @@ pub fn video_text<S: AsRef<str>>(
         cut: laid.cut || title_cut,
         dropped_tags,
     })
+}
+
+/// The alternative texts that say more than titles and text, a line each.
+fn further_alts(alts: &[&str], titles: &[&str], body: &str) -> String {
+    let letters = |text: &str| -> String {
+        let letters = text.chars().filter(|c| c.is_alphanumeric());
+        letters.flat_map(char::to_lowercase).collect()
+    };
+    let said = letters(body);
+    let titles: Vec<String> = titles.iter().map(|title| letters(title)).collect();
+    let is_said = |alt: &str| {
+        let alt = letters(alt);
+        let of_title = |title: &String| alt == *title || alt.strip_prefix("video") == Some(title);
+        titles.iter().any(of_title) || (!alt.is_empty() && said.contains(&alt))
+    };
+    let lines = alts.iter().enumerate().filter_map(|(place, alt)| {
+        let alt = clean_line(alt);
+        (!alt.is_empty() && !is_said(&alt)).then(|| match alts.len() {
+            1 => alt,
+            _ => format!("{}. {alt}", place + 1),
+        })
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// The title, and whether it was cut.

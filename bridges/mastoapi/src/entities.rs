@@ -16,6 +16,10 @@ pub struct Instance {
     pub limits: Limits,
     /// Whether a status says of what type its text is; without, the account's default counts (contract mastodon §3.5).
     pub content_types: bool,
+    /// Whether it names the version of Mastodon's API that it has, as Mastodon and its forks do (4.3 and later).
+    pub names_api: bool,
+    /// Whether it is known to keep `sensitive` of a status without a warning, as every Mastodon does (contract mastodon §5.1).
+    pub keeps_sensitive: bool,
 }
 
 /// A status, as its author sees it.
@@ -332,10 +336,9 @@ pub fn parse_instance(value: &Value) -> Instance {
     // count as Mastodon does (GoToSocial names 25 and counts links and warning in full, in code points).
     let named = positive(&["configuration", "statuses", "characters_reserved_per_url"]);
     let api = at(&["api_versions", "mastodon"]);
+    let is_mastodon = api.is_some() || (named == Some(MASTODONS_LINK) && is_mastodons(&version));
     let (unit, link) = match named {
-        Some(n) if api.is_some() || (n == MASTODONS_LINK && is_mastodons(&version)) => {
-            (LengthUnit::Graphemes, LinkCost::Fixed(small(n)))
-        }
+        Some(n) if is_mastodon => (LengthUnit::Graphemes, LinkCost::Fixed(small(n))),
         Some(n) => (LengthUnit::CodePoints, LinkCost::AtLeast(small(n))),
         None => (LengthUnit::CodePoints, LinkCost::Full),
     };
@@ -361,6 +364,8 @@ pub fn parse_instance(value: &Value) -> Instance {
         // The latter is where Pleroma lists them.
         content_types: lists(&["configuration", "statuses", "supported_mime_types"])
             || lists(&["pleroma", "metadata", "post_formats"]),
+        names_api: api.is_some(),
+        keeps_sensitive: is_mastodon,
         limits: Limits {
             text: TextRules {
                 max: small(max),

@@ -129,17 +129,17 @@ fn carries(status: &Status, marker: &Marker) -> bool {
     if status.media.iter().any(|m| marker.media.contains(&m.id)) {
         return true;
     }
+    // Nothing begins with nothing, or a link alone would make any post the copy.
     let opens = |text: &str| {
-        letters(text)
-            .take(marker.opening.chars().count())
-            .eq(marker.opening.chars())
+        let opening = letters(text).take(marker.opening.chars().count());
+        !marker.opening.is_empty() && opening.eq(marker.opening.chars())
     };
     // The text itself where the server shows it: some render it as Markdown. Else what the server made of it, whose links may
     // be shortened for the eye and whole in their addresses only.
     let sent = status.text.as_deref().unwrap_or_default();
     let (html, rendered) = (decoded(&status.content), plain(&status.content));
     let continues = marker.reply_to.is_some() && status.in_reply_to_id == marker.reply_to;
-    if continues && !marker.opening.is_empty() && (opens(sent) || opens(&rendered)) {
+    if continues && (opens(sent) || opens(&rendered)) {
         return true;
     }
     let linked = marker
@@ -220,6 +220,15 @@ mod tests {
         // Without a beginning every answer to it would be the copy.
         marker.opening.clear();
         assert!(!carries(&part("<p>An answer to somebody</p>", "41"), &marker));
+    }
+
+    #[test]
+    fn without_a_beginning_a_link_needs_a_file_of_the_copys_beside_it() {
+        let text = "<p>https://v.example/w/abc</p>";
+        assert!(!carries(&status(text, None, &[]), &marker("")));
+        let file = [("uri_0", "https://s.example/u/s/5d41402a.mp4")];
+        assert!(carries(&status(text, None, &file), &marker("")));
+        assert!(carries(&status(text, None, &[("upload-7", "")]), &marker("")));
     }
 
     #[test]

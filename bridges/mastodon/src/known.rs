@@ -15,6 +15,10 @@ pub(crate) struct Known {
     pub(crate) limits: Limits,
     /// Whether a status says of what type its text is.
     pub(crate) content_types: bool,
+    /// Whether it names the version of Mastodon's API that it has.
+    pub(crate) names_api: bool,
+    /// Whether it is known to keep `sensitive` without a warning.
+    pub(crate) keeps_sensitive: bool,
 }
 
 impl Known {
@@ -34,6 +38,8 @@ impl Known {
         let known = Self {
             limits: instance.limits,
             content_types: instance.content_types,
+            names_api: instance.names_api,
+            keeps_sensitive: instance.keeps_sensitive,
         };
         cache.put(&name, &serde_json::to_value(&known).unwrap_or_default(), now);
         Ok(known)

@@ -1,7 +1,7 @@
-//! Servers that drop `sensitive` unless a warning goes with it (snac): the copy is mended by an edit, and later ones carry a
-//! neutral warning from the start.
+//! Servers that drop `sensitive` unless a warning goes with it (snac, also in an edit): where a server isn't known to keep
+//! it, a neutral warning goes along from the start. A copy that turns out uncovered is mended by an edit.
 //!
-//! Learnt from the server's answers, never from its name.
+//! Known by the instance's document and learnt from its answers, never from its name.
 
 use std::time::Duration;
 
@@ -32,18 +32,23 @@ impl<'a> Memory<'a> {
         }
     }
 
+    /// Its answer showed that it drops `sensitive`.
     pub(crate) fn note(&self, now: DateTime<Utc>) {
         self.cache.put(&self.name, &Value::Bool(true), now);
     }
 
-    pub(crate) fn forget(&self) {
-        self.cache.forget(&self.name);
+    /// The next one goes without a warning, and its answer shows what the server does.
+    pub(crate) fn try_without(&self, now: DateTime<Utc>) {
+        self.cache.put(&self.name, &Value::Bool(false), now);
     }
 
-    /// The warning to send although the draft has none.
-    pub(crate) fn warning_for(&self, draft: &Draft, now: DateTime<Utc>) -> Option<&'static str> {
-        let dropped = self.cache.get(&self.name, MEMORY, now) == Some(Value::Bool(true));
-        (dropped && depends_on_flag(draft)).then(|| neutral_warning(draft.language.as_deref()))
+    /// The warning to send although the draft has none. `keeps`: whether the instance's document shows that it needs none.
+    pub(crate) fn warning_for(&self, draft: &Draft, keeps: bool, now: DateTime<Utc>) -> Option<&'static str> {
+        let drops = match self.cache.get(&self.name, MEMORY, now) {
+            Some(Value::Bool(learnt)) => learnt,
+            _ => !keeps,
+        };
+        (drops && depends_on_flag(draft)).then(|| neutral_warning(draft.language.as_deref()))
     }
 }
 

@@ -53,11 +53,15 @@ pub(crate) async fn publish(
                 .get(kept.index)
                 .is_some_and(|media| media.file_name == kept.file_name)
     });
+    let server = match Known::of(client, cache).await {
+        Ok(server) => server,
+        Err(error) => return try_later(error),
+    };
     for (index, media) in draft.media.iter().enumerate() {
         let known = progress.uploaded.iter().position(|kept| kept.index == index);
         let place = match known {
             Some(place) => place,
-            None => match upload(client, index, media, &mut progress, checkpoint, meter).await {
+            None => match upload(client, &server, index, media, &mut progress, checkpoint, meter).await {
                 Ok(place) => place,
                 Err(outcome) => return outcome,
             },
@@ -66,7 +70,8 @@ pub(crate) async fn publish(
             return outcome;
         }
     }
-    post(client, cache, draft, reply_to, &progress, checkpoint, meter).await
+    let memory = Memory::of(cache, client.instance());
+    post(client, &server, &memory, draft, reply_to, &progress, checkpoint, meter).await
 }
 
 /// Boosts a status that the instance knows, once.
@@ -182,9 +187,11 @@ impl Sent<'_> {
     }
 }
 
+#[allow(clippy::too_many_arguments)] // As many as there are things to know of a status.
 async fn post(
     client: &Client,
-    cache: &dyn Cache,
+    server: &Known,
+    memory: &Memory<'_>,
     draft: &Draft,
     reply_to: Option<&str>,
     progress: &PublishProgress,
@@ -194,20 +201,18 @@ async fn post(
     if let Some(throttled) = used_up(client, "statuses") {
         return throttled;
     }
-    let typed = match Known::of(client, cache).await {
-        Ok(known) => known.content_types,
-        Err(error) => return try_later(error),
-    };
     let mut uploaded: Vec<&UploadedMedia> = progress.uploaded.iter().collect();
     uploaded.sort_by_key(|media| media.index);
+    let words = |media: &&UploadedMedia| Some((media.index, media.alt_refused.clone()?));
+    let bare: Vec<(usize, String)> = uploaded.iter().filter_map(words).collect();
     let mut sent = Sent {
         draft,
         text: draft.text.clone(),
         media_ids: uploaded.iter().map(|media| media.id.as_str()).collect(),
-        typed,
+        typed: server.content_types,
     };
-    let (memory, now) = (Memory::of(cache, client.instance()), client.net().clock().now());
-    let added = memory.warning_for(draft, now);
+    let now = client.net().clock().now();
+    let added = memory.warning_for(draft, server.keeps_sensitive, now);
     if let Err(e) = checkpoint.before(Step::Post, progress).await {
         return PublishOutcome::NotNoted(e);
     }
@@ -225,12 +230,12 @@ async fn post(
             Err(SendError::NotSent(reason)) => return PublishOutcome::TryLater { reason },
             Err(SendError::Unknown(reason)) => return PublishOutcome::Unknown { reason },
         };
-        let refused = answer.status.as_u16() == 422;
+        let refused = answer.status.as_u16();
         match answered(client, &answer) {
             Ok(status) => break status,
-            Err(PublishOutcome::Rejected { reason }) if refused => {
+            Err(PublishOutcome::Rejected { reason }) if matches!(refused, 400 | 422) => {
                 // Nothing was created, and the key is free again (contract mastodon §0a.14).
-                if disallowed.is_empty() {
+                if refused == 422 && disallowed.is_empty() {
                     disallowed = tags::named(&answer, &sent.text);
                     if !disallowed.is_empty() {
                         sent.text = tags::without(&sent.text, &disallowed);
@@ -239,8 +244,17 @@ async fn post(
                 }
                 // The text was fitted without the warning that was added to it: it goes without the next time.
                 if added.is_some() {
-                    memory.forget();
+                    memory.try_without(now);
                     return PublishOutcome::TryLater { reason };
+                }
+                // A server that wants longer alternative texts may want none missing either.
+                if let Some((index, words)) = bare.first() {
+                    return PublishOutcome::MediaRejected {
+                        index: *index,
+                        reason: format!(
+                            "its alternative text was refused ({words}), and so was the post without it: {reason}"
+                        ),
+                    };
                 }
                 return PublishOutcome::Rejected { reason };
             }
@@ -253,7 +267,7 @@ async fn post(
             status = covered;
         }
     }
-    let mut copy = compared(&status, draft);
+    let mut copy = compared(&status, draft, &bare);
     copy.differences.extend(disallowed.into_iter().map(|name| Difference {
         what: "hashtag".to_owned(),
         meant: format!("#{name}"),
@@ -287,8 +301,9 @@ pub(crate) fn copy_of(status: &Status) -> Copy {
     }
 }
 
-/// The copy, with what the server made otherwise than it was meant.
-fn compared(status: &Status, draft: &Draft) -> Copy {
+/// The copy, with what the server made otherwise than it was meant. `bare`: the files whose alternative texts it refused, and
+/// with what words.
+fn compared(status: &Status, draft: &Draft, bare: &[(usize, String)]) -> Copy {
     let mut copy = copy_of(status);
     let short = |text: &str| text.chars().take(MAX_DIFFERENCE).collect::<String>();
     let mut differ = |what: &str, meant: String, got: Option<String>| {
@@ -321,8 +336,11 @@ fn compared(status: &Status, draft: &Draft) -> Copy {
         draft.media.len().to_string(),
         Some(status.media.len().to_string()),
     );
-    for (meant, got) in draft.media.iter().zip(&status.media) {
-        let got = got.description.clone().unwrap_or_default();
+    for (index, (meant, got)) in draft.media.iter().zip(&status.media).enumerate() {
+        let got = match bare.iter().find(|(at, _)| *at == index) {
+            Some((_, words)) => format!("its alternative text was refused: {words}"),
+            None => got.description.clone().unwrap_or_default(),
+        };
         differ("alt text", meant.alt.clone().unwrap_or_default(), Some(got));
     }
     copy
@@ -346,7 +364,7 @@ mod tests {
             form: Form::Status { reply_to: None },
         };
         let value = json!({"id": "1", "visibility": "v".repeat(100_000), "sensitive": false});
-        let copy = compared(&parse_status(&value).expect("a status"), &draft);
+        let copy = compared(&parse_status(&value).expect("a status"), &draft, &[]);
         assert_eq!(copy.differences.len(), 1);
         assert_eq!(copy.differences[0].got.len(), MAX_DIFFERENCE);
     }

@@ -322,7 +322,7 @@ impl MastodonSource {
         result
     }
 
-    async fn read_one(&self, id: &ApId, thread: bool) -> Result<Fetched, SourceError> {
+    async fn read_one(&self, id: &ApId, whole: bool) -> Result<Fetched, SourceError> {
         let (reader, _, creator) = self.reader_and_creator().await?;
         // Another host can claim whatever it likes about a creator (contract activitypub §2.2).
         if id.origin() != creator.actor.origin() {
@@ -334,7 +334,7 @@ impl MastodonSource {
         let result = match reader {
             Reader::Api(api) => {
                 let client = self.client(api.with_token);
-                api::fetch(&client, &api, &creator, id, &self.known, thread).await
+                api::fetch(&client, self.cache.as_ref(), &api, &creator, id, &self.known, whole).await
             }
             Reader::Outbox { .. } | Reader::Rss { .. } => outbox::fetch(&self.net, &creator, id).await,
         };

@@ -8,6 +8,7 @@ use tombolo_mastoapi::{Client, identifier, stream_file};
 use tombolo_model::{Checkpoint, MediaDraft, ProgressSink, PublishOutcome, PublishProgress, Step, UploadedMedia};
 use tombolo_net::{Answer, multipart};
 
+use crate::known::Known;
 use crate::publish::{throttled, try_later, used_up};
 
 /// Unattached media live for a day at least (contract mastodon §4.6); some of it is left unused.
@@ -27,6 +28,7 @@ const MAX_LOST: u32 = 3;
 /// Sends a file that the server doesn't have yet; its place in the progress.
 pub(crate) async fn upload(
     client: &Client,
+    server: &Known,
     index: usize,
     media: &MediaDraft,
     progress: &mut PublishProgress,
@@ -43,8 +45,11 @@ pub(crate) async fn upload(
     // Two tries: the server may refuse the thumbnail of a video that turns out to have no sound (contract mastodon §0a.1).
     let mut with_thumbnail = media.thumbnail.is_some();
     let mut again = false;
+    let mut media = media.clone();
+    // What it said to the alternative text, which some want longer than any document says (GoToSocial). Mastodon doesn't.
+    let mut alt_refused: Option<String> = None;
     loop {
-        let answer = send_file(client, index, media, with_thumbnail, meter).await?;
+        let answer = send_file(client, index, &media, with_thumbnail, meter).await?;
         let status = answer.status.as_u16();
         let body: Value = answer.json().unwrap_or_default();
         let id = body.get("id").and_then(identifier);
@@ -65,6 +70,7 @@ pub(crate) async fn upload(
                 },
                 expires: now + MEDIA_LIFE,
                 file_name: media.file_name.clone(),
+                alt_refused,
             });
             checkpoint
                 .before(Step::Wait, progress)
@@ -74,6 +80,11 @@ pub(crate) async fn upload(
         }
         if status == 422 && with_thumbnail {
             with_thumbnail = false;
+            continue;
+        }
+        if matches!(status, 400 | 422) && is_api(&answer) && media.alt.is_some() && !server.names_api {
+            media.alt = None;
+            alt_refused = Some(client.error_text(status, &answer.body));
             continue;
         }
         // The server could not read the file: permanent after one more try (contract mastodon §4.1).

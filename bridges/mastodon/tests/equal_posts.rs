@@ -46,13 +46,14 @@ fn by_activitypub(folder: &str, number: &str, home: &Home) -> Post {
 }
 
 /// The post without what only one of the readers can know: the posting program, frame rates, the picture that the server
-/// itself cut out of a video, that a silent video is an animation; and with GoToSocial, how large and long a file is.
+/// itself cut out of a video, that a silent video or a GIF is an animation; and with GoToSocial, how large and long a file is.
 fn alike(mut post: Post, sizes_too: bool) -> Post {
     post.application = None;
     for media in &mut post.media {
         media.thumbnail = None;
         if media.kind == MediaKind::Animation {
-            media.kind = MediaKind::Video;
+            let is_gif = media.renditions.iter().any(|file| file.media_type == "image/gif");
+            media.kind = if is_gif { MediaKind::Image } else { MediaKind::Video };
         }
         for rendition in &mut media.renditions {
             rendition.fps = None;

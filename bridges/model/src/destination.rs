@@ -150,6 +150,9 @@ pub struct UploadedMedia {
     pub expires: DateTime<Utc>,
     /// The name it was sent under: another file under another name is another upload.
     pub file_name: String,
+    /// With what words the server refused its alternative text, so that it went without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alt_refused: Option<String>,
 }
 
 /// Writes down what is about to happen, durably, before it happens.

@@ -40,4 +40,9 @@ pub trait TokenStore: Send + Sync {
 
     /// Name and password to sign in with anew; `None` where they aren't configured.
     async fn password(&self) -> Result<Option<(String, SecretString)>, String>;
+
+    /// Whether anybody may be signed in. In a dry run nobody is: then [`TokenStore::password`] fails where one is configured.
+    fn signs_in(&self) -> bool {
+        true
+    }
 }

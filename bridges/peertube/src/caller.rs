@@ -91,10 +91,14 @@ impl Caller {
         Ok(url)
     }
 
+    /// Whether anybody may be signed in.
+    pub(crate) fn signs_in(&self) -> bool {
+        self.session.signs_in()
+    }
+
     /// Reads a public document, without a token: a bad one would turn it into a 401 (contract peertube §2.8).
     pub(crate) async fn read_public(&self, path: &[&str]) -> Result<Value, DestinationError> {
-        let url = self.api(path, &[])?;
-        let answer = self.net.get(&Get::json(url.clone())).await.map_err(destination_error)?;
+        let (url, answer) = self.ask_public(path).await?;
         if answer.status.as_u16() != 200 {
             return Err(DestinationError::Malformed(format!(
                 "{}{} was answered with status {}; is it a PeerTube instance?",
@@ -104,6 +108,21 @@ impl Caller {
             )));
         }
         json(&url, &answer)
+    }
+
+    /// The same; `None`: there is none.
+    pub(crate) async fn find_public(&self, path: &[&str]) -> Result<Option<Value>, DestinationError> {
+        let (url, answer) = self.ask_public(path).await?;
+        if answer.status.as_u16() == 200 {
+            return json(&url, &answer).map(Some);
+        }
+        Ok(None)
+    }
+
+    async fn ask_public(&self, path: &[&str]) -> Result<(Url, Answer), DestinationError> {
+        let url = self.api(path, &[])?;
+        let answer = self.net.get(&Get::json(url.clone())).await.map_err(destination_error)?;
+        Ok((url, answer))
     }
 
     /// Reads with the token. Any status but 401 `invalid_token` is the caller's to judge.

@@ -62,10 +62,6 @@ pub(crate) async fn import(
         _ if !problem.by_peertube => Err(PublishOutcome::Unknown { reason }),
         401 => Err(PublishOutcome::AuthLost { reason }),
         400 if !problem.fields.is_empty() && !problem.names(&["targetUrl"]) => Err(PublishOutcome::Rejected { reason }),
-        413 => {
-            place.doubt_limits();
-            Err(refused(reason))
-        }
         // Switched off, not a public address, nothing there, not a video.
         400..=499 => Err(refused(reason)),
         _ => Err(PublishOutcome::Unknown { reason }),

@@ -21,8 +21,6 @@ use crate::wire::Problem;
 const CONFIG_AGE: Duration = Duration::from_secs(3600);
 /// How long its lists of categories, licences and languages are believed.
 const LISTS_AGE: Duration = Duration::from_secs(86_400);
-/// How long the limits are believed. The quota among them changes with every video.
-const LIMITS_AGE: Duration = Duration::from_secs(300);
 /// What stands for "no bound": a pebibyte, which nobody uploads, and which can be calculated with.
 const UNBOUNDED: u64 = 1 << 50;
 /// More frames per second than any video has.
@@ -43,6 +41,26 @@ pub(crate) struct Channel {
     pub(crate) id: u64,
     pub(crate) name: String,
     pub(crate) actor: Option<String>,
+}
+
+impl Channel {
+    fn of(value: &Value) -> Option<Self> {
+        Some(Self {
+            id: value.get("id").and_then(unsigned_of)?,
+            name: value.get("name")?.as_str()?.to_owned(),
+            actor: value.get("url").and_then(Value::as_str).map(str::to_owned),
+        })
+    }
+}
+
+fn identity_of(user: u64, channel: Channel, warnings: Vec<String>) -> AccountIdentity {
+    AccountIdentity {
+        account: format!("{user}/{}", channel.id),
+        url: channel.actor.clone(),
+        actor: channel.actor,
+        username: channel.name,
+        warnings,
+    }
 }
 
 /// Whose token it is.
@@ -87,7 +105,11 @@ impl Place {
     }
 
     pub(crate) async fn identity(&self) -> Result<AccountIdentity, DestinationError> {
-        let me = self.me().await?;
+        let me = match self.me().await {
+            // A dry run signs nobody in.
+            Err(DestinationError::Transient(_)) if !self.caller.signs_in() => return self.seen_from_outside().await,
+            me => me?,
+        };
         let channel = self.choose(&me)?;
         let mut warnings = Vec::new();
         if me.quota.is_some() || me.daily.is_some() {
@@ -103,17 +125,43 @@ impl Place {
                 }
             }
         }
-        if self.config().await?.moderated {
-            warnings.push("a moderator has to approve each new video before others see it".to_owned());
-        }
+        warnings.extend(self.moderation().await?);
         *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Some(channel.clone());
-        Ok(AccountIdentity {
-            account: format!("{}/{}", me.user, channel.id),
-            url: channel.actor.clone(),
-            actor: channel.actor,
-            username: channel.name,
-            warnings,
-        })
+        Ok(identity_of(me.user, channel, warnings))
+    }
+
+    /// Who it is by what the instance shows to everybody: its channel by that name, or the only one of the account by it.
+    async fn seen_from_outside(&self) -> Result<AccountIdentity, DestinationError> {
+        let shown = |value: &Value| {
+            let owner = value.get("ownerAccount")?.get("userId").and_then(unsigned_of)?;
+            Some((owner, Channel::of(value)?))
+        };
+        let channel = self.caller.find_public(&["video-channels", &self.handle]).await?;
+        let (user, channel) = if let Some(found) = channel.as_ref().and_then(shown) {
+            found
+        } else {
+            let of_account = ["accounts", &self.handle, "video-channels"];
+            let listed = self.caller.find_public(&of_account).await?.unwrap_or_default();
+            let channels = listed.get("data").and_then(Value::as_array);
+            let channels: Vec<_> = channels.into_iter().flatten().filter_map(shown).collect();
+            let instance = Origin::of(self.caller.instance());
+            let [only] = channels.as_slice() else {
+                return Err(DestinationError::Malformed(format!(
+                    "{instance} shows no channel {0}, nor an account {0} with one channel; check the handle",
+                    self.handle
+                )));
+            };
+            only.clone()
+        };
+        let mut warnings = vec!["not signed in, as this is a dry run: its quota isn't known".to_owned()];
+        warnings.extend(self.moderation().await?);
+        Ok(identity_of(user, channel, warnings))
+    }
+
+    /// What a moderator has to do before a new video shows.
+    async fn moderation(&self) -> Result<Option<String>, DestinationError> {
+        let moderated = self.config().await?.moderated;
+        Ok(moderated.then(|| "a moderator has to approve each new video before others see it".to_owned()))
     }
 
     /// The channel that is published in.
@@ -132,25 +180,11 @@ impl Place {
         *self.known.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
+    /// What the instance takes. The quota isn't among it: it changes with every video and by an administrator's hand, so it
+    /// is asked for right before an upload.
     pub(crate) async fn limits(&self) -> Result<Limits, DestinationError> {
-        let (name, now) = (
-            self.cache_name(&format!("limits of {} at", self.handle)),
-            self.caller.now(),
-        );
-        let kept = self.cache.get(&name, LIMITS_AGE, now);
-        if let Some(limits) = kept.and_then(|value| serde_json::from_value(value).ok()) {
-            return Ok(limits);
-        }
         let config = self.config().await?;
-        let me = self.me().await?;
-        let used = if me.quota.is_some() {
-            self.used().await?
-        } else {
-            Used::default()
-        };
-        // What is used up of today's part comes back by waiting: only all of it is a bound.
-        let left = me.quota.map_or(UNBOUNDED, |quota| quota.saturating_sub(used.all));
-        let limits = Limits {
+        Ok(Limits {
             text: TextRules {
                 max: 10_000,
                 unit: LengthUnit::CodePoints,
@@ -163,10 +197,10 @@ impl Place {
             },
             media: MediaLimits {
                 per_post: 1,
-                types: config.types.clone(),
+                types: config.types,
                 image_bytes: config.image_bytes,
                 image_pixels: UNBOUNDED,
-                video_bytes: left.min(me.daily.unwrap_or(UNBOUNDED)),
+                video_bytes: UNBOUNDED,
                 video_pixels: UNBOUNDED,
                 video_fps: ANY_FPS,
                 mix: Mix::OneVideo,
@@ -181,16 +215,7 @@ impl Place {
                 tags: 5,
                 tag: (2, 30),
             }),
-        };
-        self.cache
-            .put(&name, &serde_json::to_value(&limits).unwrap_or_default(), now);
-        Ok(limits)
-    }
-
-    /// After a video, or a refusal for want of room, the quota is another.
-    pub(crate) fn doubt_limits(&self) {
-        self.cache
-            .forget(&self.cache_name(&format!("limits of {} at", self.handle)));
+        })
     }
 
     pub(crate) async fn config(&self) -> Result<Config, DestinationError> {
@@ -248,23 +273,29 @@ impl Place {
         Ok(entries)
     }
 
-    /// Why there is no room, for the creator: whether for today only, or until something is deleted.
-    pub(crate) async fn no_room(&self, bytes: u64) -> String {
-        let daily = match (self.me().await, self.used().await) {
-            (Ok(me), Ok(used)) => {
-                let over = |quota: Option<u64>, used: u64| quota.is_some_and(|q| used.saturating_add(bytes) > q);
-                over(me.daily, used.today) && !over(me.quota, used.all)
-            }
-            _ => false,
-        };
-        if daily {
-            format!("the daily quota at the instance has no room for {bytes} bytes more; trying again tomorrow")
-        } else {
-            format!(
-                "the quota at the instance has no room for {bytes} bytes more; delete videos there or ask its \
-                 administrator for more"
-            )
+    /// Why a file of this size has no room there now, for the creator; `None`: it has.
+    pub(crate) async fn no_room(&self, bytes: u64) -> Result<Option<String>, DestinationError> {
+        let me = self.me().await?;
+        if me.quota.is_none() && me.daily.is_none() {
+            return Ok(None);
         }
+        let used = self.used().await?;
+        let short = |quota: Option<u64>, used: u64| {
+            let quota = quota.filter(|quota| used.saturating_add(bytes) > *quota)?;
+            Some((quota, quota.saturating_sub(used)))
+        };
+        let needs = |left: u64| format!("{left} bytes left, and the video has {bytes}");
+        Ok(match (short(me.quota, used.all), short(me.daily, used.today)) {
+            (Some((quota, left)), _) => Some(format!(
+                "the account's quota of {quota} bytes is used up: {}; delete videos there or ask its administrator for more",
+                needs(left)
+            )),
+            (None, Some((quota, left))) => Some(format!(
+                "the account's daily quota of {quota} bytes is used up: {}",
+                needs(left)
+            )),
+            (None, None) => None,
+        })
     }
 
     fn choose(&self, me: &Me) -> Result<Channel, DestinationError> {
@@ -304,13 +335,7 @@ impl Place {
             )));
         };
         let channels = value.get("videoChannels").and_then(Value::as_array);
-        let channels = channels.into_iter().flatten().take(MAX_ENTRIES).filter_map(|channel| {
-            Some(Channel {
-                id: channel.get("id").and_then(unsigned_of)?,
-                name: channel.get("name")?.as_str()?.to_owned(),
-                actor: channel.get("url").and_then(Value::as_str).map(str::to_owned),
-            })
-        });
+        let channels = channels.into_iter().flatten().take(MAX_ENTRIES).filter_map(Channel::of);
         let quota = |key: &str| {
             value
                 .get(key)

@@ -44,7 +44,6 @@ pub(crate) async fn publish(
     }
     match make(place, draft, video, progress, checkpoint, meter).await {
         Ok(made) => {
-            place.doubt_limits();
             meter.stage("adding subtitles", None);
             let copy = finish(place, draft, video, made).await;
             PublishOutcome::Created {

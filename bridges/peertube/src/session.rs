@@ -92,6 +92,11 @@ impl Session {
         to_its_end(async move { inner.token().await }).await
     }
 
+    /// Whether anybody may be signed in.
+    pub(crate) fn signs_in(&self) -> bool {
+        self.0.store.signs_in()
+    }
+
     /// Another token, since this one was refused.
     pub(crate) async fn instead_of(&self, refused: &SecretString) -> Result<SecretString, NoToken> {
         let (inner, refused) = (self.0.clone(), refused.clone());

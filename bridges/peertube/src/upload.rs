@@ -42,8 +42,8 @@ const FIRST_ASK: Duration = Duration::from_secs(5);
 const LONGEST_ASK: Duration = Duration::from_secs(60);
 /// A video appears at the end of its processing: after a look that found none comes another one.
 const SECOND_LOOK: Duration = Duration::from_secs(10);
-/// When a full quota is worth another attempt (contract peertube §9).
-const NO_ROOM: TimeDelta = TimeDelta::hours(24);
+/// When a full quota is worth another look: somebody may have made room.
+const NO_ROOM: TimeDelta = TimeDelta::hours(1);
 
 /// A finished upload.
 pub(crate) struct Sent {
@@ -123,6 +123,11 @@ impl<'a> Run<'a> {
     /// Sends the file. `fields` are those of the video, the file's name and the attempt's date among them.
     pub(crate) async fn send(mut self, fields: &Value, thumbnail: Option<&Thumbnail>) -> Result<Sent, PublishOutcome> {
         let mut file = File::open(self.media).await?;
+        if self.progress.uploaded.is_empty()
+            && let Some(why) = self.place.no_room(file.total).await.map_err(asked)?
+        {
+            return Err(self.wait_for_room(why));
+        }
         self.meter.stage("uploading", Some(file.total));
         self.note(Step::Upload).await?;
         for _ in 0..MAX_BEGINS {
@@ -296,16 +301,21 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// A quota is a passing state: the video waits for room.
+    fn wait_for_room(&self, reason: String) -> PublishOutcome {
+        PublishOutcome::Throttled {
+            until: self.place.caller.now() + NO_ROOM,
+            reason,
+        }
+    }
+
     /// A refusal before anything was sent.
     async fn refused(&mut self, problem: &Problem, total: u64) -> PublishOutcome {
         let reason = problem.to_string();
         match problem.status {
             413 if problem.by_peertube => {
-                self.place.doubt_limits();
-                PublishOutcome::Throttled {
-                    until: self.place.caller.now() + NO_ROOM,
-                    reason: self.place.no_room(total).await,
-                }
+                let why = self.place.no_room(total).await.ok().flatten();
+                self.wait_for_room(why.unwrap_or(reason))
             }
             _ if !problem.by_peertube => PublishOutcome::TryLater { reason },
             401 => PublishOutcome::AuthLost { reason },

@@ -66,7 +66,8 @@ pub(crate) fn carries(status: &Status, marker: &Marker) -> bool {
             .take(marker.opening.chars().count())
             .eq(marker.opening.chars())
     };
-    linked && texts.iter().any(opens)
+    // Nothing begins with nothing, or a link alone would make any post the copy.
+    linked && !marker.opening.is_empty() && texts.iter().any(opens)
 }
 
 #[cfg(test)]
@@ -93,6 +94,13 @@ mod tests {
     fn a_copy_is_known_by_its_media_alone() {
         assert!(carries(&status("anything", &["6", "7"]), &marker("x")));
         assert!(!carries(&status("anything", &["77"]), &marker("x")));
+    }
+
+    #[test]
+    fn without_a_beginning_a_link_is_not_enough() {
+        let caption = "https://v.example/w/abc";
+        assert!(!carries(&status(caption, &["6"]), &marker("")));
+        assert!(carries(&status(caption, &["7"]), &marker("")));
     }
 
     #[test]

@@ -75,6 +75,10 @@ impl<'a> PublicPages<'a> {
             Ok(_) => Err(Failure::Malformed(format!("{what} is no list"))),
             // There was no token to be refused.
             Err(Failure::NoToken(why) | Failure::Forbidden(why)) => Err(Failure::Malformed(why)),
+            // A page of whatever stands in front says nothing about the posts.
+            Err(Failure::Broken(_, why)) if !answer.media_type().is_some_and(|kind| kind.contains("json")) => {
+                Err(Failure::Transient(why))
+            }
             Err(other) => Err(other),
         }
     }

@@ -67,6 +67,7 @@ pub(crate) async fn upload(
         url: url.filter(|url| url.len() <= MAX_URL).map(str::to_owned),
         expires: api.net().clock().now() + MEDIA_LIFE,
         file_name: media.file_name.clone(),
+        alt_refused: None,
     });
     checkpoint
         .before(Step::Wait, progress)

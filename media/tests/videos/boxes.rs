@@ -333,6 +333,105 @@ async fn a_remote_file_takes_a_few_requests_for_little() {
     assert!(error.to_string().contains("index is missing"), "{error}");
 }
 
+/// A file of fragments as HLS has them: an index with this in it, fragments of so many bytes, and this at its end.
+fn in_fragments(moov: &[u8], fragments: usize, bytes: usize, end: &[u8]) -> Remote {
+    let index = file(
+        &[boxed(b"mvex", &boxed(b"trex", &[0; 24])), moov.to_vec()].concat(),
+        &[],
+        &[],
+    );
+    let mut whole = index[..index.len() - 72].to_vec();
+    for _ in 0..fragments {
+        whole.extend(boxed(b"styp", b"msdh\0\0\0\0"));
+        whole.extend(boxed(b"sidx", &[0; 44]));
+        whole.extend(boxed(b"moof", &boxed(b"mfhd", &[0; 8])));
+        whole.extend(boxed(b"mdat", &vec![7; bytes]));
+    }
+    whole.extend(end);
+    Remote {
+        bytes: whole,
+        requests: AtomicUsize::new(0),
+        asked: AtomicUsize::new(0),
+    }
+}
+
+impl Remote {
+    async fn read(&self) -> Mp4 {
+        let mp4 = atoms::read_ranges(self, self.bytes.len() as u64, 8).await.unwrap();
+        let requests = self.requests.load(Ordering::Relaxed);
+        assert!(requests <= 8, "{requests} requests");
+        mp4
+    }
+}
+
+#[tokio::test]
+async fn a_long_film_in_fragments_is_vouched_for_within_few_requests() {
+    // Two hours in fragments of four seconds; and a few large ones, of which the last 64 KiB hold no beginning.
+    for (fragments, bytes) in [(1800, 70_000), (120, 900_000), (12, 5_000_000)] {
+        let film = in_fragments(&[], fragments, bytes, &[]);
+        let mp4 = film.read().await;
+        assert!(mp4.complete && mp4.fragmented && mp4.private.is_empty(), "{mp4:?}");
+        let asked = film.asked.load(Ordering::Relaxed);
+        assert!(asked < film.bytes.len() / 2, "{asked} of {}", film.bytes.len());
+        // Few fragments are all met on the way; the whole file says the same.
+        assert_eq!(read(&film.bytes), mp4);
+    }
+}
+
+#[tokio::test]
+async fn a_film_that_ffmpeg_cut_for_hls_is_vouched_for_within_few_requests() {
+    let Some(kit) = kit().await else { return };
+    let film = "-f lavfi -i testsrc2=s=480x270:r=5:d=200 -c:v libx264 -preset ultrafast -qp 4 -g 20";
+    let cut = "-f hls -hls_time 4 -hls_segment_type fmp4 -hls_flags single_file -hls_playlist_type vod";
+    let list = kit.make("film.m3u8", &format!("{film} -pix_fmt yuv420p {cut}"));
+    let film = Remote {
+        bytes: std::fs::read(list.with_extension("m4s")).unwrap(),
+        requests: AtomicUsize::new(0),
+        asked: AtomicUsize::new(0),
+    };
+    let fragments = film.bytes.windows(4).filter(|name| *name == b"moof").count();
+    assert!(fragments >= 50, "{fragments}");
+    let mp4 = film.read().await;
+    assert!(mp4.complete && mp4.fragmented && mp4.private.is_empty(), "{mp4:?}");
+    assert!(film.asked.load(Ordering::Relaxed) < film.bytes.len() / 2);
+}
+
+#[tokio::test]
+async fn what_a_film_in_fragments_tells_is_found_in_its_index_and_at_its_end() {
+    let place = boxed(b"\xa9xyz", &[&[0, 18, 0, 0][..], b"+48.2082+016.3738/"].concat());
+    let in_index = in_fragments(&boxed(b"udta", &place), 150, 100_000, &[]).read().await;
+    assert!(in_index.tells_where(), "{in_index:?}");
+    let ends = [
+        boxed(b"udta", &place),
+        boxed(b"uuid", &[1; 40]),
+        boxed(b"free", b"what a camera left"),
+        boxed(b"made", &vec![1; 400_000]),
+        [boxed(b"mfra", &[0; 100]), boxed(b"udta", &place)].concat(),
+        [boxed(b"uuid", &vec![1; 80_000]), boxed(b"mfra", &[0; 100])].concat(),
+    ];
+    for end in ends {
+        for bytes in [2_000, 100_000, 1_500_000] {
+            let mp4 = in_fragments(&[], 150, bytes, &end).read().await;
+            assert!(!mp4.private.is_empty(), "{bytes}: {:?}", &end[..8]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_film_in_fragments_whose_end_is_no_fragment_is_not_vouched_for() {
+    // What no box is, a fragment that is cut off, and one too large to find its beginning.
+    let cut = boxed(b"moof", &[0; 300])[..200].to_vec();
+    for end in [b"GPS 48.2 16.4".to_vec(), cut, boxed(b"mdat", &vec![7; 17 << 20])] {
+        let mp4 = in_fragments(&[], 150, 100_000, &end).read().await;
+        assert!(!mp4.complete, "{mp4:?}");
+    }
+    // Without the announcement in the index every header is looked at, as far as the requests go.
+    let mut plain = in_fragments(&[], 150, 100_000, &[]);
+    let at = plain.bytes.windows(4).position(|name| name == b"mvex").unwrap();
+    plain.bytes[at..at + 4].copy_from_slice(b"iods");
+    assert!(!plain.read().await.complete);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 

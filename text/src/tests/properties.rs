@@ -70,6 +70,13 @@ fn addresses(text: &str) -> HashSet<&str> {
     urls(text).into_iter().map(|url| &text[url]).collect()
 }
 
+#[test]
+fn an_address_that_begins_behind_a_neutral_mention_changes_no_more() {
+    let neutral = neutralise_mentions("@gemini://a.org/,@bobhttp://127.0.0.1/@bob");
+    assert_eq!(neutralise_mentions(&neutral), neutral);
+    assert!(mentions(&neutral).is_empty(), "{neutral}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 

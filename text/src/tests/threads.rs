@@ -24,6 +24,21 @@ fn post(body: &str) -> StatusText<'_> {
 }
 
 #[test]
+fn one_status_has_no_counter_though_its_warning_was_cut() {
+    let warned = StatusText {
+        warning: Some("rain ".repeat(100)),
+        ..post("It was May.")
+    };
+    let statuses = compose_thread(&warned, &mastodon(300), 10, 1).unwrap();
+    assert_eq!(statuses.len(), 1, "{statuses:?}");
+    assert!(statuses[0].cut && statuses[0].warning.as_deref().unwrap().ends_with('…'));
+    assert_eq!(
+        statuses[0].text,
+        format!("A walk\n\nIt was May.\n\n{LINK}\n\n#sea #PeerTube")
+    );
+}
+
+#[test]
 fn a_long_text_goes_on_after_a_paragraph_or_a_sentence() {
     let body = "It was May, and the sea was calm. We walked along the shore.\n\nGulls cried. Then the rain came, from the west, and \
         it came to stay. So we ran. Nobody minded.\n\nThe end.";

@@ -32,7 +32,7 @@ fn video(title: &str, body: &str) -> VideoText {
         link: LINK,
         ..StatusText::default()
     };
-    video_text::<&str>(&parts, &[], "Video by anna", &video, &text).unwrap()
+    video_text::<&str>(&parts, &[], &[], "Video by anna", &video, &text).unwrap()
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn the_description_has_the_warning_the_text_and_the_link() {
         hashtags: Vec::new(),
         warning: Some("rain\nand wind".into()),
     };
-    let made = video_text(&parts, &["sea"], "", &video, &text).unwrap();
+    let made = video_text(&parts, &[], &["sea"], "", &video, &text).unwrap();
     insta::assert_snapshot!(made.description.clone().unwrap().replace('\u{2060}', "|"), @r"
     CW: rain and wind
 
@@ -95,6 +95,36 @@ fn a_long_description_is_cut_before_the_link() {
     assert!(description.ends_with(&format!("…\n\n{LINK}")));
 }
 
+/// The description of a video with these alternative texts.
+fn described(title: &str, body: &str, alts: &[&str]) -> String {
+    let (video, text) = rules();
+    let parts = StatusText {
+        title: Some(title.into()),
+        body: body.into(),
+        link: LINK,
+        ..StatusText::default()
+    };
+    let made = video_text::<&str>(&parts, alts, &[], "Video by anna", &video, &text).unwrap();
+    markdown_to_plain(&made.description.unwrap()).replace('\u{2060}', "|")
+}
+
+#[test]
+fn alternative_texts_stand_behind_the_text_where_they_say_more() {
+    let alone = described("A walk", "By the sea.", &["Two people\nwalk, one is @bob"]);
+    assert_eq!(alone, format!("By the sea.\n\nTwo people walk, one is @|bob\n\n{LINK}"));
+    let several = described("A walk", "", &["A gull", "", "The *sea*"]);
+    assert_eq!(several, format!("1. A gull\n3. The *sea*\n\n{LINK}"));
+    for said in ["", "a walk!", "Video: A walk", "by the sea"] {
+        let nothing_more = described("A walk", "Once more by the sea.", &[said]);
+        assert_eq!(nothing_more, format!("Once more by the sea.\n\n{LINK}"), "{said}");
+    }
+    let long = described("A walk", &"word ".repeat(1500), &[&"gull ".repeat(1500)]);
+    assert!(
+        long.ends_with(&format!("gull…\n\n{LINK}")) && long.contains("word\n\ngull"),
+        "{long}"
+    );
+}
+
 #[test]
 fn tags_are_those_that_are_allowed() {
     let (video, text) = rules();
@@ -113,7 +143,7 @@ fn tags_are_those_that_are_allowed() {
         "three",
         "four",
     ];
-    let made = video_text(&parts, &tags, "Video by anna", &video, &text).unwrap();
+    let made = video_text(&parts, &[], &tags, "Video by anna", &video, &text).unwrap();
     assert_eq!(made.tags, ["Sea", "Peer Tube", "one", "two", "three"]);
     assert_eq!(made.dropped_tags, 3);
 }
@@ -159,7 +189,7 @@ proptest! {
         let (video, text) = rules();
         let text = TextRules { max: 150, ..text };
         let parts = StatusText { title: Some(title), body, link: LINK, ..StatusText::default() };
-        let made = video_text(&parts, &tags, "Video by anna", &video, &text).unwrap();
+        let made = video_text(&parts, &[], &tags, "Video by anna", &video, &text).unwrap();
         let title = made.title.chars().count();
         prop_assert!((3..=120).contains(&title), "{}", made.title);
         prop_assert_eq!(made.title.trim(), &made.title);

@@ -21,7 +21,10 @@ use tombolo_conformance::{
     source_suite,
 };
 use tombolo_mastodon::{Mastodon, MastodonSource, Read};
-use tombolo_model::{ApId, Destination, Draft, Source, TestClock, Visibility};
+use tombolo_model::{
+    ApId, Checkpoint, CheckpointError, Destination, Draft, Fetched, NoProgress, PublishOutcome, PublishProgress,
+    Source, Step, TestClock, Visibility,
+};
 use tombolo_net::stand_in::{Server, serve};
 
 use self::program::Snac;
@@ -32,6 +35,57 @@ mod program;
 
 source_suite!(api, Real::start());
 destination_suite!(to_an_account, Real::start());
+
+#[tokio::test]
+async fn what_its_api_calls_public_and_english_is_what_its_object_says() {
+    let Some(real) = Real::start().await else { return };
+    let status = json!({"status": "leise", "visibility": "unlisted", "language": "de"});
+    let request = real.client.post(real.at("/api/v1/statuses")).json(&status);
+    let quiet = id(real.ask(request).await["uri"].as_str().expect("an address"));
+    let open = real.post("loud", "public").await;
+    let source = SourceIsland::source(&real);
+    let mut seen = Vec::new();
+    for post in [&quiet, &open] {
+        match source.fetch(post).await {
+            Ok(Fetched::Post(post)) => seen.push((post.visibility, post.language)),
+            other => panic!("{other:?}"),
+        }
+    }
+    let (de, en) = (Some("de".to_owned()), Some("en".to_owned()));
+    assert_eq!(seen, [(Visibility::Unlisted, de), (Visibility::Public, en)]);
+}
+
+#[tokio::test]
+async fn its_first_sensitive_picture_is_covered() {
+    let Some(real) = Real::start().await else { return };
+    let draft = Draft {
+        sensitive: true,
+        ..rig::status(1)
+    };
+    let there = DestinationIsland::destination(&real);
+    let outcome = there
+        .publish(&draft, PublishProgress::default(), &mut Noted, &NoProgress)
+        .await;
+    let PublishOutcome::Published(copy) = outcome else {
+        panic!("{outcome:?}")
+    };
+    assert!(copy.differences.iter().all(|d| d.what != "sensitive"), "{copy:?}");
+    let status = &real.snac.statuses().await[0];
+    assert_eq!(
+        (&status["sensitive"], &status["spoiler_text"]),
+        (&json!(true), &json!("Sensitive content"))
+    );
+}
+
+/// Takes every note.
+struct Noted;
+
+#[async_trait]
+impl Checkpoint for Noted {
+    async fn before(&mut self, _step: Step, _progress: &PublishProgress) -> Result<(), CheckpointError> {
+        Ok(())
+    }
+}
 
 /// Largest body that the proxy carries.
 const MAX_BODY: usize = 64 << 20;

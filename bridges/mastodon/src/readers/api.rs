@@ -9,16 +9,17 @@ use std::sync::{Mutex, PoisonError};
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tombolo_activitypub::Handle;
+use tombolo_activitypub::{Handle, Object, fetch_object};
 use tombolo_mastoapi::{AccountEntity, Client, Status, parse_account, parse_status};
-use tombolo_model::{ApId, Cursor, Fetched, Listing, Origin, Poll, Sighting, SourceError, Visibility};
+use tombolo_model::{ApId, Cache, Cursor, Fetched, Listing, Origin, Poll, Post, Sighting, SourceError, Visibility};
 use tombolo_net::Patience;
 
 use super::pages::{
     Page, ask, check_account, check_open, closed, document, is_json, read_page, refuse_closed, unasked,
 };
-use super::{outbox, reading, sighting_of};
-use crate::post::status_to_post;
+use super::{is_by, outbox, reading, sighting_of};
+use crate::known;
+use crate::post::{note_to_post, status_to_post};
 use crate::source::Creator;
 
 /// Most a listing gives at once (contract mastodon §7.1).
@@ -312,14 +313,15 @@ async fn read_on(
     }
 }
 
-/// Reads one post. `thread`: whether what it answers is looked up too.
+/// Reads one post. `whole`: what it answers is looked up too, and whether it is as public as the API says.
 pub(crate) async fn fetch(
     client: &Client,
+    cache: &dyn Cache,
     api: &Api,
     creator: &Creator,
     id: &ApId,
     known: &Known,
-    thread: bool,
+    whole: bool,
 ) -> Result<Fetched, SourceError> {
     let (mut missing, mut shut) = (false, None);
     let keys = [known.id_of(id.as_str()), id_in_path(id)];
@@ -340,7 +342,7 @@ pub(crate) async fn fetch(
                 refuse_closed(client, &answer)?;
                 let status = document(client, &answer).ok().as_ref().and_then(parse_status);
                 if let Some(status) = status.filter(|status| is_named(status, id)) {
-                    return settle(client, api, creator, &status, thread).await;
+                    return settle(client, cache, api, creator, &status, whole).await;
                 }
             }
         }
@@ -352,7 +354,7 @@ pub(crate) async fn fetch(
         && is_named(&status, id)
     {
         known.note(&status);
-        return settle(client, api, creator, &status, thread).await;
+        return settle(client, cache, api, creator, &status, whole).await;
     }
     if missing {
         // Without a sight of the account nothing proves that the post is gone: a suspended one hides everything
@@ -372,10 +374,11 @@ pub(crate) async fn fetch(
 /// What a status amounts to for the creator's readers.
 async fn settle(
     client: &Client,
+    cache: &dyn Cache,
     api: &Api,
     creator: &Creator,
     status: &Status,
-    thread: bool,
+    whole: bool,
 ) -> Result<Fetched, SourceError> {
     if status.author.as_deref().is_some_and(|author| author != api.account) {
         return Ok(Fetched::NotPublic(format!("it is not by {}", creator.actor)));
@@ -383,7 +386,7 @@ async fn settle(
     if status.boosted.is_some() {
         return Ok(Fetched::NotPublic("it is a boost".into()));
     }
-    let parent = match status.in_reply_to_id.as_deref().filter(|_| thread) {
+    let parent = match status.in_reply_to_id.as_deref().filter(|_| whole) {
         Some(id) => client
             .status(id)
             .await
@@ -391,7 +394,7 @@ async fn settle(
             .and_then(|parent| ApId::parse(&parent.uri)),
         None => None,
     };
-    let post = status_to_post(status, &creator.home(), parent)
+    let mut post = status_to_post(status, &creator.home(), parent)
         .filter(|post| post.id.origin() == creator.actor.origin())
         .ok_or_else(|| SourceError::Malformed(format!("{} describes a post without a usable id", client.instance())))?;
     if post.visibility == Visibility::Private {
@@ -399,7 +402,37 @@ async fn settle(
         let word: String = shown.chars().take(40).collect();
         return Ok(Fetched::NotPublic(format!("its visibility is {word}")));
     }
+    if whole && !names_api(client, cache).await {
+        as_its_object_says(client, creator, &mut post).await?;
+        if post.visibility == Visibility::Private {
+            return Ok(Fetched::NotPublic("it is not addressed to the public".into()));
+        }
+    }
     Ok(Fetched::Post(Box::new(post)))
+}
+
+/// Whether the server is of Mastodon's own kind, whose API says who may see a post.
+async fn names_api(client: &Client, cache: &dyn Cache) -> bool {
+    let known = known::Known::of(client, cache).await;
+    known.is_ok_and(|known| known.names_api)
+}
+
+/// Other servers may call public by their API what isn't, and say one language of all posts (snac): what a post's object says
+/// is what others go by. Where it isn't shown to unsigned requests, the API's word is all there is.
+async fn as_its_object_says(client: &Client, creator: &Creator, post: &mut Post) -> Result<(), SourceError> {
+    let note = match fetch_object(client.net(), &post.id.to_url()).await {
+        Ok(Object::Found(note)) if is_by(&note, &creator.actor) => note,
+        Ok(_) | Err(SourceError::Malformed(_) | SourceError::Unsupported(_) | SourceError::NotFound(_)) => {
+            return Ok(());
+        }
+        // Whether it is public shows another time.
+        Err(error) => return Err(error),
+    };
+    if let Some(shown) = note_to_post(&note, &creator.home()).filter(|shown| shown.id == post.id) {
+        post.visibility = post.visibility.max(shown.visibility);
+        post.language = shown.language;
+    }
+    Ok(())
 }
 
 fn is_named(status: &Status, id: &ApId) -> bool {

@@ -17,7 +17,14 @@ const TITLE: usize = 80;
 fn title_of(warning: Option<&str>, html: &str) -> Option<String> {
     let text = match warning {
         Some(warning) => warning.to_owned(),
-        None => plain(&html.replace("<br", " <br").replace("</p>", " </p>")),
+        None => {
+            // What stands in lines of its own is not glued together.
+            let ends = ["<br", "</p>", "</li>", "</blockquote>", "</pre>", "</div>", "</h"];
+            let parted = ends
+                .iter()
+                .fold(html.to_owned(), |html, end| html.replace(end, &format!(" {end}")));
+            plain(&parted)
+        }
     };
     let title: String = text
         .split_whitespace()

@@ -138,7 +138,12 @@ pub(super) fn check(
             .iter()
             .filter(|id| !allowed.contains(&id.to_string()) && **id != account.id);
         let accounts = unexpected.filter_map(|id| world.account(*id));
-        let writer = Writer { world, base, viewer };
+        let writer = Writer {
+            world,
+            base,
+            viewer,
+            tells_audience: true,
+        };
         let unexpected: Vec<Value> = accounts.map(|account| writer.account(account)).collect();
         if !unexpected.is_empty() {
             let text = "Post would be sent to unexpected accounts";

@@ -18,6 +18,8 @@ pub(super) struct Writer<'a> {
     pub(super) world: &'a World,
     pub(super) base: &'a Url,
     pub(super) viewer: &'a Viewer,
+    /// Whether it says what is unlisted, and languages.
+    pub(super) tells_audience: bool,
 }
 
 /// An absolute address on this server.
@@ -183,8 +185,8 @@ impl Writer<'_> {
             "in_reply_to_account_id": status.reply_to_account.map(|id| id.to_string()),
             "sensitive": status.sensitive,
             "spoiler_text": status.spoiler,
-            "visibility": status.audience.name(),
-            "language": status.language,
+            "visibility": if self.tells_audience || !open { status.audience.name() } else { "public" },
+            "language": if self.tells_audience { status.language.as_deref() } else { Some("en") },
             "uri": self.uri(status),
             "url": self.page(status),
             "replies_count": replies.filter(|reply| reply.audience.is_open()).count(),

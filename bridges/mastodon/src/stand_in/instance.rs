@@ -59,10 +59,10 @@ pub(super) async fn v2(State(shared): State<Arc<Shared>>) -> Answered {
         json!({"src": src, "size": format!("{size}x{size}")})
     });
     let everybody = json!({"local": "public", "remote": "public"});
-    let body = json!({
+    let mut body = json!({
         "domain": shared.domain(),
         "title": "Mastodon",
-        "version": shared.version,
+        "version": version(&shared),
         "source_url": "https://github.com/mastodon/mastodon",
         "description": "",
         "usage": {"users": {"active_month": 0}},
@@ -121,6 +121,9 @@ pub(super) async fn v2(State(shared): State<Arc<Shared>>) -> Answered {
         "contact": {"email": "", "account": null},
         "rules": [],
     });
+    if !shared.ways().names_api {
+        body["api_versions"] = Value::Null;
+    }
     Ok(Reply::json(200, &body)
         .cached(CACHED)
         .with(header::VARY, "Accept, Origin"))
@@ -136,7 +139,7 @@ pub(super) async fn v1(State(shared): State<Arc<Shared>>) -> Reply {
         "short_description": "",
         "description": "",
         "email": "",
-        "version": shared.version,
+        "version": version(&shared),
         "urls": {"streaming_api": streaming(&shared)},
         "stats": {"user_count": world.accounts.len(), "status_count": world.statuses.len(), "domain_count": 0},
         "thumbnail": address(&shared.base, "/packs/assets/images/preview.png"),
@@ -168,6 +171,14 @@ pub(super) async fn v1(State(shared): State<Arc<Shared>>) -> Reply {
         .cached(CACHED)
         .with(header::VARY, "Accept, Origin")
         .with(DEPRECATION, "@1668384000")
+}
+
+fn version(shared: &Shared) -> String {
+    if shared.ways().names_api {
+        shared.version.clone()
+    } else {
+        format!("{} (compatible; another 1.0)", shared.version)
+    }
 }
 
 fn streaming(shared: &Shared) -> String {

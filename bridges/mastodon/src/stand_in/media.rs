@@ -63,6 +63,16 @@ async fn take_in(shared: &Shared, viewer: &Viewer, request: Request, at_once: bo
     };
     let facts = accepted(&file, &world.limits)?;
     let description = fields.text("description");
+    let alt_min = shared.ways().alt_min;
+    if description
+        .as_deref()
+        .is_some_and(|text| text.chars().count() < alt_min)
+    {
+        return Err(Reply::error(
+            400,
+            &format!("media description less than min chars ({alt_min})"),
+        ));
+    }
     let mut complaints = too_big(&file, &facts, &world.limits);
     complaints.extend(description.as_deref().and_then(|text| too_long(text, &world.limits)));
     if thumbnail.is_some() && matches!(facts.kind, Kind::Image | Kind::Gifv) {

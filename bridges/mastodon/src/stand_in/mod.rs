@@ -99,6 +99,7 @@ impl Shared {
             world,
             base: &self.base,
             viewer,
+            tells_audience: self.ways().tells_audience,
         }
     }
 }

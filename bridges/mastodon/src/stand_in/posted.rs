@@ -131,6 +131,7 @@ pub(super) fn posted(world: &World, base: &Url, status: &Status) -> Posted {
         world,
         base,
         viewer: &Viewer::Anonymous,
+        tells_audience: true,
     };
     let media = status.media.iter().filter_map(|id| world.media.get(id));
     Posted {

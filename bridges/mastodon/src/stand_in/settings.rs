@@ -88,6 +88,12 @@ pub struct Ways {
     pub webfinger: bool,
     /// Whether a post says of what type its text is, as on glitch-soc and GoToSocial (contract §3.5).
     pub content_types: bool,
+    /// Whether it is known for a Mastodon by its instance document. Others name no version of the API, and their own besides.
+    pub names_api: bool,
+    /// Whether the API tells what is unlisted and in which language a post is. snac calls all of it public and English.
+    pub tells_audience: bool,
+    /// The shortest alternative text that it takes, which no document says (GoToSocial).
+    pub alt_min: usize,
 }
 
 impl Default for Ways {
@@ -102,6 +108,9 @@ impl Default for Ways {
             rss: true,
             webfinger: true,
             content_types: false,
+            names_api: true,
+            tells_audience: true,
+            alt_min: 0,
         }
     }
 }

@@ -241,6 +241,94 @@ async fn a_server_that_drops_sensitive_is_mended_and_remembered() {
 }
 
 #[tokio::test]
+async fn where_nothing_shows_that_sensitive_is_kept_a_neutral_warning_goes_along_from_the_start() {
+    let rig = Rig::start().await;
+    rig.toots.set_ways(Ways {
+        names_api: false,
+        sensitive_alone: false,
+        ..Ways::default()
+    });
+    let mut wish = draft("a picture");
+    (wish.sensitive, wish.language) = (true, Some("de".into()));
+    wish.media = vec![photo("1.jpg")];
+    let (outcome, _) = rig.publish(&rig.destination(), &wish).await;
+    let PublishOutcome::Published(copy) = outcome else {
+        panic!("{outcome:?}")
+    };
+    let posted = rig.toots.statuses("me");
+    assert!(posted[0].sensitive && posted[0].spoiler_text == "Sensibler Inhalt");
+    assert_eq!(rig.toots.arrivals().count("PUT", "/api/v1/statuses/"), 0);
+    assert_eq!(copy.differences.len(), 1, "{:?}", copy.differences);
+    assert_eq!(copy.differences[0].what, "content warning");
+    // What isn't sensitive needs none.
+    let (outcome, _) = rig.publish(&rig.destination(), &draft("text")).await;
+    assert!(matches!(outcome, PublishOutcome::Published(_)), "{outcome:?}");
+    assert_eq!(rig.toots.statuses("me")[1].spoiler_text, "");
+}
+
+#[tokio::test]
+async fn a_text_without_room_for_the_added_warning_goes_without_and_shows_what_the_server_keeps() {
+    let rig = Rig::start().await;
+    rig.toots.set_ways(Ways {
+        names_api: false,
+        ..Ways::default()
+    });
+    let there = rig.destination();
+    let mut wish = draft(&"x".repeat(500));
+    wish.sensitive = true;
+    wish.media = vec![photo("1.jpg")];
+    // As GoToSocial refuses it, though with 400.
+    let long = answer(400, r#"{"error":"text with spoiler exceed max chars (500)"}"#);
+    rig.toots.faults().next("POST", "/api/v1/statuses", 1, long);
+    let (outcome, _) = rig.publish(&there, &wish).await;
+    assert!(matches!(outcome, PublishOutcome::TryLater { .. }), "{outcome:?}");
+    let (outcome, _) = rig.publish(&there, &wish).await;
+    assert!(matches!(outcome, PublishOutcome::Published(_)), "{outcome:?}");
+    let (mut next, key) = (draft("short"), rig::key());
+    (next.sensitive, next.media, next.key) = (true, vec![photo("2.jpg")], key);
+    let (outcome, _) = rig.publish(&there, &next).await;
+    assert!(matches!(outcome, PublishOutcome::Published(_)), "{outcome:?}");
+    let posted = rig.toots.statuses("me");
+    assert!(posted.iter().all(|toot| toot.sensitive && toot.spoiler_text.is_empty()));
+}
+
+#[tokio::test]
+async fn a_refused_alternative_text_costs_the_words_and_not_the_picture() {
+    let rig = Rig::start().await;
+    rig.toots.set_ways(Ways {
+        names_api: false,
+        alt_min: 20,
+        ..Ways::default()
+    });
+    let mut wish = draft("a picture");
+    wish.media = vec![photo("1.jpg")];
+    let (outcome, _) = rig.publish(&rig.destination(), &wish).await;
+    let PublishOutcome::Published(copy) = outcome else {
+        panic!("{outcome:?}")
+    };
+    assert_eq!(rig.toots.statuses("me")[0].media.len(), 1);
+    assert_eq!(copy.differences.len(), 1, "{:?}", copy.differences);
+    let differs = &copy.differences[0];
+    assert_eq!(
+        (differs.what.as_str(), differs.meant.as_str()),
+        ("alt text", "a picture")
+    );
+    assert!(
+        differs.got.contains("was refused") && differs.got.contains("less than min chars (20)"),
+        "{differs:?}"
+    );
+    // Where the post is refused for want of the words, the file is given up and not the post.
+    let wanted = answer(400, r#"{"error":"media description less than min chars (20)"}"#);
+    rig.toots.faults().next("POST", "/api/v1/statuses", 1, wanted);
+    wish.key = rig::key();
+    let (outcome, _) = rig.publish(&rig.destination(), &wish).await;
+    assert!(
+        matches!(&outcome, PublishOutcome::MediaRejected { index: 0, reason } if reason.contains("alternative text")),
+        "{outcome:?}"
+    );
+}
+
+#[tokio::test]
 async fn where_the_edit_is_refused_the_difference_is_recorded() {
     let rig = Rig::start().await;
     rig.toots.set_ways(Ways {

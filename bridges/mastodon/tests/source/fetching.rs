@@ -7,6 +7,10 @@ use tombolo_net::stand_in::Fault;
 
 use crate::rig::{Rig, clip, fetched, id, scanned};
 
+fn path(address: &str) -> String {
+    id(address).to_url().path().to_owned()
+}
+
 /// The post without what only the API says.
 fn alike(mut post: Post) -> Post {
     post.application = None;
@@ -130,6 +134,73 @@ async fn what_is_not_for_everybody_is_not_public_whoever_asks() {
     let quiet = rig.toots.post("me", "quiet", "unlisted").expect("it is published");
     let post = fetched(&rig.with_token(), &quiet.uri).await;
     assert_eq!(post.visibility, Visibility::Unlisted);
+}
+
+#[tokio::test]
+async fn an_api_that_calls_everything_public_and_english_is_not_believed_where_the_object_shows() {
+    let rig = Rig::start().await;
+    rig.toots.set_ways(Ways {
+        names_api: false,
+        tells_audience: false,
+        ..Ways::default()
+    });
+    let quiet = NewStatus::new("leise").visibility("unlisted").language(Some("de"));
+    let quiet = rig.toots.publish("me", quiet).expect("it is published");
+    let plain = NewStatus::new("...").language(None);
+    let plain = rig.toots.publish("me", plain).expect("it is published");
+    let source = rig.with_token();
+    scanned(&source).await;
+    rig.toots.arrivals().clear();
+    let seen = [fetched(&source, &quiet.uri).await, fetched(&source, &plain.uri).await];
+    let said = seen.map(|post| (post.visibility, post.language));
+    assert_eq!(
+        said,
+        [(Visibility::Unlisted, Some("de".into())), (Visibility::Public, None)]
+    );
+    let objects = || {
+        let of = |uri: &str| rig.toots.arrivals().count("GET", &path(uri));
+        (of(&quiet.uri), of(&plain.uri))
+    };
+    assert_eq!(objects(), (1, 1), "once a post");
+    assert!(source.is_ready(&id(&quiet.uri)).await.expect("an answer"));
+    assert_eq!(objects(), (1, 1));
+}
+
+#[tokio::test]
+async fn where_the_object_is_not_shown_the_apis_word_holds_and_where_it_fails_nothing_does() {
+    let rig = Rig::start().await;
+    let ways = Ways {
+        names_api: false,
+        tells_audience: false,
+        ..Ways::default()
+    };
+    rig.toots.set_ways(Ways {
+        unsigned_objects: false,
+        ..ways
+    });
+    let quiet = rig.toots.post("me", "quiet", "unlisted").expect("it is published");
+    let source = rig.with_token();
+    assert_eq!(fetched(&source, &quiet.uri).await.visibility, Visibility::Public);
+    let missing = Fault::Answer(404, Vec::new(), String::new());
+    rig.toots.faults().next("GET", &path(&quiet.uri), 1, missing);
+    assert_eq!(fetched(&source, &quiet.uri).await.visibility, Visibility::Public);
+    let busy = Fault::Answer(503, Vec::new(), String::new());
+    rig.toots.faults().next("GET", &path(&quiet.uri), u32::MAX, busy);
+    let unsure = source.fetch(&id(&quiet.uri)).await;
+    assert!(
+        matches!(unsure, Err(SourceError::Transient(_) | SourceError::Throttled { .. })),
+        "{unsure:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_mastodon_is_asked_once_for_a_post() {
+    let rig = Rig::start().await;
+    let made = rig.toots.post("me", "hello", "public").expect("it is published");
+    let source = rig.with_token();
+    scanned(&source).await;
+    fetched(&source, &made.uri).await;
+    assert_eq!(rig.toots.arrivals().count("GET", &path(&made.uri)), 0);
 }
 
 #[tokio::test]

@@ -56,6 +56,7 @@ impl Run<'_> {
                 url: None,
                 expires: self.place.caller.now() + UPLOAD_LIFE,
                 file_name: self.media.file_name.clone(),
+                alt_refused: None,
             }];
             self.note(Step::Upload).await?;
             // What was noted of the last bytes of another upload isn't true of this one's.

@@ -33,6 +33,8 @@ pub struct Store {
     pub password: Mutex<Option<(String, String)>>,
     /// So many saves fail.
     pub failures: Mutex<u32>,
+    /// In a dry run nobody is signed in.
+    pub dry: std::sync::atomic::AtomicBool,
 }
 
 #[async_trait]
@@ -53,7 +55,14 @@ impl TokenStore for Store {
 
     async fn password(&self) -> Result<Option<(String, SecretString)>, String> {
         let kept = self.password.lock().expect("no panic").clone();
+        if kept.is_some() && !self.signs_in() {
+            return Err("a dry run doesn't sign in".into());
+        }
         Ok(kept.map(|(name, password)| (name, SecretString::from(password))))
+    }
+
+    fn signs_in(&self) -> bool {
+        !self.dry.load(Ordering::Relaxed)
     }
 }
 

@@ -79,8 +79,9 @@ fn child<'a>(bytes: &'a [u8], wanted: &[u8; 4]) -> Option<&'a [u8]> {
         .map(|(_, content)| content)
 }
 
-/// `moov`.
-pub(super) fn index(bytes: &[u8], found: &mut Mp4) {
+/// `moov`. Returns whether it announces fragments.
+pub(super) fn index(bytes: &[u8], found: &mut Mp4) -> bool {
+    let mut announced = false;
     found.complete &= is_whole(bytes);
     for (name, content) in children(bytes) {
         match &name {
@@ -88,7 +89,10 @@ pub(super) fn index(bytes: &[u8], found: &mut Mp4) {
             b"trak" if found.tracks.len() < TRACKS_MAX => track(content, found),
             b"udta" => user_data(content, found),
             b"meta" => meta(content, found),
-            b"mvex" => found.fragmented = true,
+            b"mvex" => {
+                found.fragmented = true;
+                announced = true;
+            }
             b"uuid" => uuid(content, found),
             b"free" | b"skip" | b"wide" => filling(name, content, found),
             b"iods" | b"pssh" | b"clip" | b"ctab" => {}
@@ -97,6 +101,7 @@ pub(super) fn index(bytes: &[u8], found: &mut Mp4) {
                 .push(Private::Device(format!("box moov/{}", self::name(name)))),
         }
     }
+    announced
 }
 
 fn track(bytes: &[u8], found: &mut Mp4) {

@@ -28,6 +28,9 @@ const META_MAX: u64 = 4 << 20;
 const CHUNK: u64 = 64 << 10;
 /// Boxes at the top of a file. Fragmented files have two for each fragment.
 const TOP_MAX: usize = 20_000;
+/// How much of the end of a fragmented file is asked for, one after the other, until a fragment begins in it. The largest is
+/// what a server is asked for at once; a box of metadata is smaller.
+const TAILS: [u64; 3] = [64 << 10, 1 << 20, 16 << 20];
 
 /// What an MP4 file's boxes say.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -39,6 +42,7 @@ pub struct Mp4 {
     /// Made of fragments, as HLS and DASH have them.
     pub fragmented: bool,
     /// False when the file ends early, is damaged, or has more boxes than were looked at: then something may have been missed.
+    /// Of fragments elsewhere the first and the last ones vouch for those between: see [`read_ranges`].
     pub complete: bool,
     /// Length in seconds; 0 when the index doesn't say, as in fragmented files.
     pub duration: f64,
@@ -161,6 +165,13 @@ pub fn read(mut file: impl Read + Seek) -> Result<Mp4, AtomsError> {
 /// Reads a file that is elsewhere and has `size` bytes, by at most `requests` ranged requests. When they don't suffice, the
 /// answer isn't [`complete`](Mp4::complete).
 ///
+/// A fragmented file, as HLS has them, is one index and then a pair of boxes for every few seconds: two hours are thousands,
+/// and each header would cost a request. What such a file says of where it was made stands in its index, which its encoder
+/// writes first, or behind its last fragment, where editors append what they add; the fragments are cut from one encoder's
+/// stream while it runs, and all alike. So where the index announces fragments, and nothing but fragments was met behind it,
+/// the last of the requests are spent on the file's end: it is read from the beginning of a fragment on, box by box, to the
+/// last byte. Where no fragment begins in the last 16 MiB, the answer isn't complete.
+///
 /// # Errors
 /// When a request fails, or it isn't an MP4 file.
 pub async fn read_ranges(file: &impl RangeRead, size: u64, requests: usize) -> Result<Mp4, AtomsError> {
@@ -169,6 +180,11 @@ pub async fn read_ranges(file: &impl RangeRead, size: u64, requests: usize) -> R
     let mut asked = 0;
     while let Some((offset, length)) = walk.wants() {
         if !window.holds(offset, length, size) {
+            if walk.is_among_fragments() && asked + TAILS.len() >= requests {
+                window = walk.skip_to_tail(file, requests.saturating_sub(asked)).await?;
+                asked = requests;
+                continue;
+            }
             asked += 1;
             if asked > requests {
                 walk.stop();
@@ -182,6 +198,24 @@ pub async fn read_ranges(file: &impl RangeRead, size: u64, requests: usize) -> R
         walk.give(window.piece(offset, length));
     }
     walk.finish()
+}
+
+/// Where the first fragment begins from which on there are only boxes, up to the last byte of the file: `tail` is its end.
+fn fragment_in(tail: &[u8]) -> Option<usize> {
+    let is_chain = |mut rest: &[u8]| loop {
+        let Some((_, _, length)) = boxes::header(rest, rest.len() as u64) else {
+            return false;
+        };
+        match usize::try_from(length).ok().and_then(|length| rest.get(length..)) {
+            Some([]) => return true,
+            Some(behind) => rest = behind,
+            None => return false,
+        }
+    };
+    let names = tail.windows(4).enumerate().filter(|(_, name)| *name == b"moof");
+    names
+        .filter_map(|(at, _)| at.checked_sub(4))
+        .find(|at| is_chain(&tail[*at..]))
 }
 
 /// The piece of the file read last.
@@ -214,10 +248,12 @@ struct Walk {
     at: u64,
     /// A box whose content is wanted: its name, and where the content begins and ends.
     open: Option<([u8; 4], u64, u64)>,
+    /// How many boxes may still be looked at; none at the end.
     left: usize,
-    ended: bool,
     media_seen: bool,
     index_seen: bool,
+    /// Whether all boxes behind an index that announces fragments belong to fragments so far.
+    only_fragments: bool,
     found: Mp4,
 }
 
@@ -230,10 +266,10 @@ impl Walk {
             size,
             at: 0,
             open: None,
-            left: boxes,
-            ended: size == 0,
+            left: if size == 0 { 0 } else { boxes },
             media_seen: false,
             index_seen: false,
+            only_fragments: false,
             found: Mp4 {
                 complete: true,
                 ..Mp4::default()
@@ -242,7 +278,7 @@ impl Walk {
     }
 
     fn wants(&self) -> Option<(u64, u64)> {
-        if self.ended {
+        if self.left == 0 {
             return None;
         }
         match self.open {
@@ -273,6 +309,8 @@ impl Walk {
             self.found.complete = false;
         }
         let to = to.min(self.size);
+        let of_fragment = [b"moof", b"mdat", b"styp", b"sidx", b"ssix", b"emsg", b"prft", b"mfra"];
+        self.only_fragments &= of_fragment.contains(&&name);
         let most = match &name {
             b"ftyp" | b"styp" => 4096,
             b"moov" => INDEX_MAX,
@@ -316,7 +354,7 @@ impl Walk {
                     .unwrap_or_default();
             }
             b"styp" => self.found.fragmented = true,
-            b"moov" => boxes::index(bytes, &mut self.found),
+            b"moov" => self.only_fragments = boxes::index(bytes, &mut self.found),
             b"udta" => boxes::user_data(bytes, &mut self.found),
             b"meta" => boxes::meta(bytes, &mut self.found),
             b"uuid" => boxes::uuid(bytes, &mut self.found),
@@ -330,16 +368,42 @@ impl Walk {
         let to = to.max(self.at);
         self.left = self.left.saturating_sub(1);
         if to >= self.size {
-            self.ended = true;
+            self.left = 0;
         } else if self.left == 0 {
             self.stop();
         }
         self.at = to;
     }
 
+    /// Whether what comes next is one of many fragments.
+    fn is_among_fragments(&self) -> bool {
+        self.only_fragments && self.open.is_none() && self.found.complete
+    }
+
+    /// Goes on with a fragment near the file's end, by at most so many requests. What is returned holds the rest of the file.
+    async fn skip_to_tail(&mut self, file: &impl RangeRead, requests: usize) -> Result<Window, AtomsError> {
+        for length in TAILS.into_iter().take(requests) {
+            // What was walked over isn't read again.
+            let offset = self.size.saturating_sub(length).max(self.at);
+            let bytes = file.range(offset, self.size - offset).await?;
+            if bytes.len() as u64 != self.size - offset {
+                break;
+            }
+            if offset == self.at {
+                return Ok(Window { offset, bytes });
+            }
+            if let Some(fragment) = fragment_in(&bytes) {
+                self.at = offset + fragment as u64;
+                return Ok(Window { offset, bytes });
+            }
+        }
+        self.stop();
+        Ok(Window::default())
+    }
+
     fn stop(&mut self) {
         self.found.complete = false;
-        self.ended = true;
+        self.left = 0;
     }
 
     fn finish(mut self) -> Result<Mp4, AtomsError> {
