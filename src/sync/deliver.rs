@@ -1,7 +1,9 @@
 //! One step of one delivery: the post is read again, selected, planned, and the first part that isn't done is published.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use tombolo_model::{Destination, DestinationError, Fetched, Limits, Post, Readiness, Settling, Source, SourceError};
+use tombolo_model::{
+    DeliveryKey, Destination, DestinationError, Fetched, Limits, Post, Readiness, Settling, Source, SourceError,
+};
 
 use super::echo::Echo;
 use super::listing::pause;
@@ -54,7 +56,7 @@ impl Run<'_> {
         let own = self.sources.get(&route.from) == Some(&candidate.delivery.source);
         brought!(self.recovered(destination, candidate, own).await?);
         let begun = candidate.delivery.parts.iter().any(|part| part.copy().is_some());
-        if !begun && let Some(reason) = self.copies_on_their_way(&route.from) {
+        if !begun && let Some(reason) = self.copies_on_their_way(&route.from, &candidate.delivery.key) {
             return later(engine, candidate, reason).await;
         }
         let post = brought!(read_again(engine, source.as_ref(), candidate, begun).await?);
@@ -196,10 +198,10 @@ impl Run<'_> {
     }
 
     /// Why posts of an account wait: what it receives may be among them, and isn't known yet (invariant 4).
-    fn copies_on_their_way(&self, account: &str) -> Option<String> {
+    fn copies_on_their_way(&self, account: &str, own: &DeliveryKey) -> Option<String> {
         let title = self.own_destinations(account).iter().find_map(|id| {
-            let unresolved = self.unresolved.get(id)?;
-            unresolved.values().next()
+            let mut others = self.unresolved.get(id)?.iter().filter(|(key, _)| *key != own);
+            others.next().map(|(_, title)| title)
         })?;
         Some(format!(
             "its account may just have received a copy of {title:?}, which has to be found first"
@@ -301,6 +303,14 @@ async fn settled(
             (done, Advance::Again)
         }
         Ok(Settling::InWork { until, what }) => (again(until, what, 0), Advance::Rest),
+        // Nothing is there any more: set free, it is made anew.
+        Ok(Settling::Gone { reason }) => (
+            PartState::Failed {
+                reason: clipped(&reason),
+                copy: None,
+            },
+            Advance::Rest,
+        ),
         Ok(Settling::Failed { reason }) => (
             PartState::Failed {
                 reason: clipped(&reason),

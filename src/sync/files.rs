@@ -69,6 +69,14 @@ pub(crate) fn extension(media_type: &str) -> &'static str {
         "image/webp" => "webp",
         "image/gif" => "gif",
         "image/avif" => "avif",
+        "audio/mpeg" | "audio/mp3" => "mp3",
+        "audio/mp4" | "audio/x-m4a" | "audio/m4a" => "m4a",
+        "audio/ogg" => "ogg",
+        "audio/opus" => "opus",
+        "audio/flac" | "audio/x-flac" => "flac",
+        "audio/wav" | "audio/x-wav" | "audio/wave" => "wav",
+        "audio/aac" => "aac",
+        "audio/webm" => "weba",
         _ => "bin",
     }
 }

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use tombolo_model::{Destination, DestinationError, Window, file_name};
+use tombolo_model::{Destination, DestinationError, Found, Window, file_name};
 
 use super::listing::pause;
 use super::pass::{Advance, Candidate};
@@ -15,7 +15,7 @@ use crate::ledger::{Changes, PartState, Unresolved, Waiting};
 
 /// Least time between two looks: listings may lag behind by seconds (contract mastodon §6.3).
 const BETWEEN_LOOKS: TimeDelta = TimeDelta::seconds(30);
-/// When to look again where the destination can't be seen.
+/// The longest time until the next look where the destination can't be seen.
 const BLIND_PAUSE: TimeDelta = TimeDelta::minutes(10);
 
 /// Looks for the copies of the first unresolved part.
@@ -60,17 +60,10 @@ pub(super) async fn reconcile(
         Ok(found) => found,
         Err(DestinationError::AuthLost(reason)) => return Ok(Advance::AuthLost(reason)),
         Err(DestinationError::Throttled { what, until }) => return Ok(Advance::Blocked(until, what)),
-        Err(e) => {
-            let soon = pause(unresolved.failed_looks + 1, engine.entropy.fraction());
-            let soon = TimeDelta::from_std(soon).unwrap_or(BLIND_PAUSE).min(BLIND_PAUSE);
-            let unresolved = Unresolved {
-                failed_looks: unresolved.failed_looks + 1,
-                ..unresolved
-            };
-            part.state = blind(unresolved, &e.to_string(), now + soon);
-            super::deliver::note(engine, delivery).await?;
-            return Ok(Advance::Rest);
-        }
+        Err(e) => Found {
+            copies: Vec::new(),
+            blind: Some(e.to_string()),
+        },
     };
     // A copy that another delivery or another part has made isn't this one's.
     let mut own = Vec::new();
@@ -95,7 +88,15 @@ pub(super) async fn reconcile(
                 times: 0,
             },
         },
-        (None, Some(why)) => blind(unresolved, &why, now + BLIND_PAUSE),
+        (None, Some(why)) => {
+            let soon = pause(unresolved.failed_looks + 1, engine.entropy.fraction());
+            let soon = TimeDelta::from_std(soon).unwrap_or(BLIND_PAUSE).min(BLIND_PAUSE);
+            let unresolved = Unresolved {
+                failed_looks: unresolved.failed_looks.saturating_add(1),
+                ..unresolved
+            };
+            blind(unresolved, &why, now + soon)
+        }
         (None, None) => {
             // A server that keeps answering nothing useful is given more and more time.
             let patience = if part.posts > 1 {

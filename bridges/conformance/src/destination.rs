@@ -241,7 +241,7 @@ pub async fn a_draft_arrives_as_it_was_meant(island: &dyn DestinationIsland) {
                 let now = island.front().clock.now();
                 island.front().clock.set(until.max(now + TimeDelta::seconds(1)));
             }
-            Settling::Failed { reason } => panic!("{reason}"),
+            Settling::Failed { reason } | Settling::Gone { reason } => panic!("{reason}"),
         }
     }
     panic!("never done");

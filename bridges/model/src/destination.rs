@@ -61,8 +61,13 @@ pub enum Settling {
         /// At what.
         what: String,
     },
-    /// It gave up on it, or the copy is gone.
+    /// It gave up on it; the copy is there all the same.
     Failed {
+        /// Why, for the creator.
+        reason: String,
+    },
+    /// The copy is no longer there.
+    Gone {
         /// Why, for the creator.
         reason: String,
     },

@@ -96,7 +96,7 @@ impl Destination for PeerTubeDestination {
         }
         Ok(match detail(&self.place, &copy.id).await? {
             Some(video) => settling(copy, &video, self.place.caller.now()),
-            None => Settling::Failed {
+            None => Settling::Gone {
                 reason: "the instance no longer has the video: it was deleted there, or its import failed".into(),
             },
         })

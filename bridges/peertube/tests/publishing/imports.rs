@@ -114,7 +114,7 @@ async fn an_import_that_fails_later_has_failed_and_is_no_copy() {
     let copy = created(rig.publish(&import(FROM)).await.0);
     rig.clock.advance(Duration::from_secs(120));
     match rig.destination().settled(&copy).await.expect("a look") {
-        Settling::Failed { reason } => assert!(reason.contains("import"), "{reason}"),
+        Settling::Failed { reason } | Settling::Gone { reason } => assert!(reason.contains("import"), "{reason}"),
         other => panic!("{other:?}"),
     }
     assert_eq!(find(&rig).await, Vec::<String>::new());

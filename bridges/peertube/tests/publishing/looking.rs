@@ -100,7 +100,7 @@ async fn a_video_is_done_when_it_is_transcoded() {
                 assert_eq!(done, copy);
                 break;
             }
-            Settling::Failed { reason } => panic!("{reason}"),
+            Settling::Failed { reason } | Settling::Gone { reason } => panic!("{reason}"),
         }
     }
     assert!((3..15).contains(&looks), "{looks}");
@@ -119,7 +119,7 @@ async fn a_video_that_cannot_be_transcoded_or_was_deleted_has_failed() {
     }
     rig.tube.delete(&copy.id);
     match destination.settled(&copy).await.expect("a look") {
-        Settling::Failed { reason } => assert!(reason.contains("deleted"), "{reason}"),
+        Settling::Gone { reason } => assert!(reason.contains("deleted"), "{reason}"),
         other => panic!("{other:?}"),
     }
 }
