@@ -157,7 +157,7 @@ macro_rules! destination_suite {
     };
     (@ $name:ident, $island:expr; $($check:ident),* $(,)?) => {
         mod $name {
-            #[allow(unused_imports)]
+            #[allow(unused_imports)] // Whether the island's expression needs them is not known here.
             use super::*;
             $(
                 #[tokio::test]

@@ -13,7 +13,7 @@ mod bad;
 pub mod destination;
 pub mod files;
 #[path = "../../activitypub/src/mangled.rs"]
-#[allow(dead_code, unreachable_pub)]
+#[allow(dead_code, unreachable_pub)] // Shared with tests that use more of it.
 mod mangled;
 pub mod source;
 mod watch;

@@ -405,7 +405,7 @@ fn meta(medium: &Medium) -> Value {
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss
-)]
+)] // A rate for people to look at.
 fn bitrate(medium: &Medium) -> u64 {
     (medium.size as f64 * 8.0 / medium.facts.duration.max(0.1)) as u64
 }
