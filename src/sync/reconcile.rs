@@ -1,7 +1,7 @@
 //! A request left and nobody knows what became of it: the destination is looked at before anything is sent again.
 //!
-//! Found: adopted, and asked about like any copy that may still be in work. Absent: a second look once the request can no longer take effect, then the part is free again.
-//! Cannot see: never taken for absence.
+//! Found: adopted, and asked about like any copy that may still be in work. Absent: a second look once the request can no
+//! longer take effect, then the part is free again. Cannot see: never taken for absence.
 
 use std::time::Duration;
 
