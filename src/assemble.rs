@@ -63,12 +63,12 @@ pub(crate) async fn engine(
     };
     let all_routes = self::routes(config);
     for route in &all_routes {
-        let chosen = routes.iter().any(|r| r.name == route.name);
         if let Some(account) = config.accounts.get(&route.from)
-            && (chosen || !sources.contains_key(&route.from))
+            && !sources.contains_key(&route.from)
         {
             // Of an account that isn't read now only single public posts are asked for.
-            sources.insert(route.from.clone(), desk.source(account, chosen).await);
+            let is_read = routes.iter().any(|chosen| chosen.from == route.from);
+            sources.insert(route.from.clone(), desk.source(account, is_read).await);
         }
     }
     for leg in routes.iter().flat_map(|route| &route.to) {
