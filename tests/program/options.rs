@@ -118,7 +118,7 @@ async fn what_the_instance_does_not_know_is_linked_but_only_after_it_has_said_so
         assert!(islands.toots.statuses("me").is_empty(), "{not_an_answer:?}");
         faults.clear();
     }
-    let pass = tombolo.sync(&["--wait", "60s"]).await;
+    let pass = tombolo.sync(&["--wait", "5m"]).await;
     assert_eq!(pass.count("published"), 1, "{}{}", pass.stdout, pass.stderr);
     assert!(
         reason(&pass).contains("the instance doesn't know the original"),
