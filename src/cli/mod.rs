@@ -162,7 +162,10 @@ pub(crate) fn start_logging(global: &Global, default: tracing::Level) {
     };
     // Other crates speak up only when something is wrong, or when asked by TOMBOLO_LOG.
     let filter = std::env::var("TOMBOLO_LOG").unwrap_or_else(|_| {
-        format!("warn,tombolo={level},tombolo_net={level},tombolo_peertube={level},tombolo_mastodon={level}")
+        let ours = "tombolo,tombolo_net,tombolo_activitypub,tombolo_mastoapi,tombolo_mastodon,tombolo_pixelfed,\
+                    tombolo_peertube,tombolo_media,tombolo_text";
+        ours.split(',')
+            .fold("warn".to_owned(), |filter, name| format!("{filter},{name}={level}"))
     });
     let filter = EnvFilter::try_new(&filter).unwrap_or_else(|_| EnvFilter::new("warn"));
     let builder = tracing_subscriber::fmt()

@@ -172,6 +172,9 @@ fn rows(line: &Line) -> Vec<String> {
             .map(|copy| format!("→ {}", copy.url.as_deref().unwrap_or(&copy.uri))),
     );
     rows.extend(line.reason.clone());
+    if let Some(at) = line.not_before.filter(|_| line.plan.is_none()) {
+        rows.push(format!("looked at again from {}", at.format("%Y-%m-%d %H:%M:%S UTC")));
+    }
     if line.state == StateName::Failed {
         rows.push("when that is mended: tombolo retry".into());
     }

@@ -11,8 +11,9 @@ use crate::ledger::{Changes, Part, PartState, Stage, StateName};
 /// Let the next pass try failed posts again.
 ///
 /// A post fails when its destination refuses it for good; after you have changed what was wrong, this frees it. A skipped post
-/// is freed when it is named; so is, with --unknown, one that may have been published without an answer. Of a thread or an
-/// album only what is missing is tried again. Nothing is posted by this command itself.
+/// is freed when it is named, and one that waits is tried without waiting longer; so is, with --unknown, one that may have been
+/// published without an answer. Of a thread or an album only what is missing is tried again. Nothing is posted by this command
+/// itself.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// Only posts with this in their title or address [default: all that failed]
@@ -60,7 +61,7 @@ async fn free(global: &Global, arguments: &Arguments) -> Result<u8, u8> {
         // What was skipped for a reason of its own is tried again only when it is named.
         let failed = match delivery.state() {
             StateName::Failed | StateName::Held => true,
-            StateName::Skipped => !arguments.posts.is_empty(),
+            StateName::Skipped | StateName::Waiting => !arguments.posts.is_empty(),
             StateName::Unknown | StateName::Publishing => arguments.unknown,
             _ => false,
         };
@@ -68,7 +69,9 @@ async fn free(global: &Global, arguments: &Arguments) -> Result<u8, u8> {
             continue;
         }
         // Parts that exist stay as they are.
-        if delivery.copies().next().is_none() {
+        if delivery.state() == StateName::Waiting {
+            delivery.wait_no_longer(now);
+        } else if delivery.copies().next().is_none() {
             delivery.parts.clear();
             delivery.basis = None;
             delivery.stage = Stage::Seen;
@@ -96,7 +99,7 @@ async fn free(global: &Global, arguments: &Arguments) -> Result<u8, u8> {
         let told = match (freed, arguments.posts.is_empty()) {
             (0, true) => "no post has failed: there is nothing to free".to_owned(),
             (0, false) => format!(
-                "no failed or skipped post has {:?} in its title or address",
+                "no failed, skipped or waiting post has {:?} in its title or address",
                 arguments.posts.join(" ")
             ),
             (1, _) => "1 post is free again; the next pass tries it".to_owned(),

@@ -89,6 +89,13 @@ pub struct Skip {
     /// Which rules left it out, by their fingerprint: where others hold, it may be asked for again.
     #[serde(default)]
     pub rules: Option<String>,
+    /// How often it was listed again as one that may go, and was found not to be: a server's list may call public what its
+    /// object doesn't.
+    #[serde(default)]
+    pub looks: u32,
+    /// It isn't looked at again before then.
+    #[serde(default)]
+    pub next_look: Option<DateTime<Utc>>,
 }
 
 /// Why something waits.
@@ -138,6 +145,9 @@ pub struct Part {
     /// How often a file of it failed on its way, in a row.
     #[serde(default)]
     pub file_tries: u32,
+    /// When the first of these failed.
+    #[serde(default)]
+    pub file_fails_since: Option<DateTime<Utc>>,
     /// How many requests have left that may have made a copy.
     #[serde(default)]
     pub posts: u32,
@@ -279,7 +289,7 @@ impl Part {
         self.rungs.clear();
         self.rung_reasons.clear();
         (self.boost, self.boost_looks, self.posted_since) = (None, 0, None);
-        (self.file_tries, self.posts) = (0, 0);
+        (self.file_tries, self.file_fails_since, self.posts) = (0, None, 0);
     }
 
     /// Its state's name.
@@ -350,6 +360,22 @@ impl Delivery {
             stage: Stage::Seen,
             parts: Vec::new(),
             basis: None,
+        }
+    }
+
+    /// What it waits for is tried at once; what the server already has is kept.
+    pub fn wait_no_longer(&mut self, now: DateTime<Utc>) {
+        let of_parts = self.parts.iter_mut().filter_map(|part| match &mut part.state {
+            PartState::Waiting { waiting, .. } | PartState::Settling { waiting, .. } => Some(waiting),
+            _ => None,
+        });
+        let own = match &mut self.stage {
+            Stage::Waiting(waiting) => Some(waiting),
+            _ => None,
+        };
+        for waiting in of_parts.chain(own) {
+            waiting.not_before = waiting.not_before.min(now);
+            waiting.times = 0;
         }
     }
 

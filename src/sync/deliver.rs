@@ -14,6 +14,10 @@ use crate::transform::{PartPlan, Plan, Verdict, plan};
 
 /// How often a post that needs its creator is looked at again by itself.
 const HELD_PAUSE: TimeDelta = TimeDelta::minutes(30);
+/// When a post that its list calls public, and that isn't, is looked at again; each time that changed nothing doubles it.
+const LOOK_PAUSE: TimeDelta = TimeDelta::minutes(5);
+/// How often that pause is doubled: up to 21 hours.
+const MOST_LOOK_DOUBLINGS: u32 = 8;
 /// Most posts that one post may become: a record holds no more.
 const MOST_PARTS: usize = 40;
 
@@ -409,13 +413,29 @@ pub(super) async fn skip(
         Lasting::UntilListed => (true, None),
         Lasting::ByRules(print) => (false, Some(print)),
     };
-    candidate.delivery.stage = Stage::Skipped(Skip {
+    let mut skip = Skip {
         reason: clipped(&reason),
         until_listed,
         rules,
-    });
+        looks: 0,
+        next_look: None,
+    };
+    let before = engine
+        .ledger
+        .delivery(&candidate.delivery.key)?
+        .map(|known| known.stage);
+    let known = match before {
+        Some(Stage::Skipped(before)) if until_listed && before.until_listed => {
+            let pause = LOOK_PAUSE * 2_i32.pow(before.looks.min(MOST_LOOK_DOUBLINGS));
+            skip.looks = before.looks.saturating_add(1);
+            skip.next_look = Some(engine.clock.now() + pause);
+            before.reason == skip.reason
+        }
+        _ => false,
+    };
+    candidate.delivery.stage = Stage::Skipped(skip);
     note(engine, &candidate.delivery).await?;
-    Ok(Advance::Rest)
+    Ok(if known { Advance::AsBefore } else { Advance::Rest })
 }
 
 /// The creator has to do something first; it is looked at again now and then.

@@ -119,7 +119,8 @@ pub(crate) async fn read(
 
     let mut changes = Changes::new();
     let mut all_left_alone = 0;
-    let (mut opened, mut reopened) = (Opened::new(), Opened::new());
+    let mut opened = Opened::new();
+    let mut noted = true;
     for target in targets {
         let desk = Desk {
             ledger,
@@ -151,14 +152,10 @@ pub(crate) async fn read(
             let note = first_contact_note(&target.to, listing.sightings.len(), left_alone);
             observer.note(&target.route, &note);
         } else {
-            for sighting in &listing.sightings {
-                reopened.extend(desk.note(&mut changes, sighting).await?);
-            }
+            noted &= desk.note_all(&mut changes, &listing.sightings, &mut opened).await?;
         }
         opened.extend(asked_for);
     }
-    // What is looked at again has left no note: the listing must show it again, should this run not come to it.
-    let noted = reopened.is_empty();
     // Without news the reader's place is kept in memory only.
     if !changes.is_empty() {
         if noted {
@@ -169,7 +166,6 @@ pub(crate) async fn read(
     if noted {
         memory.cursors.insert(place, listing.cursor);
     }
-    opened.extend(reopened);
     Ok(Reading {
         id,
         reader: Some(reader),
@@ -247,6 +243,16 @@ impl ReadError {
             Self::Ledger(e) => Err(SyncError::Ledger(e)),
         }
     }
+}
+
+/// What became of a sighting.
+enum Noted {
+    /// The ledger has, or will have with these changes, all there is to know of it.
+    Done,
+    /// It wasn't public, and is listed again: this run looks at it.
+    Reopened(Box<Delivery>),
+    /// The same, but it was looked at a short while ago.
+    Later,
 }
 
 /// One source and one destination: where sightings are sorted.
@@ -342,13 +348,35 @@ impl Desk<'_> {
         }
     }
 
+    /// Notes what is listed, and adds what is looked at again to `opened`. Whether the listing needn't show it all once more.
+    async fn note_all(
+        &self,
+        changes: &mut Changes,
+        sightings: &[Sighting],
+        opened: &mut Opened,
+    ) -> Result<bool, ReadError> {
+        let mut all = true;
+        for sighting in sightings {
+            match self.note(changes, sighting).await? {
+                Noted::Done => {}
+                // It has left no note, should this run not come to it.
+                Noted::Reopened(delivery) => {
+                    all = false;
+                    opened.push(*delivery);
+                }
+                Noted::Later => all = false,
+            }
+        }
+        Ok(all)
+    }
+
     /// A post that is in no baseline is carried, whatever its date; one that wasn't public is looked at again.
-    async fn note(&self, changes: &mut Changes, sighting: &Sighting) -> Result<Option<Delivery>, ReadError> {
+    async fn note(&self, changes: &mut Changes, sighting: &Sighting) -> Result<Noted, ReadError> {
         let key = self.key(sighting);
         match self.ledger.delivery(&key)? {
             None => {
                 if self.ledger.in_baseline(self.id, &key)? || self.is_copy(sighting)? {
-                    return Ok(None);
+                    return Ok(Noted::Done);
                 }
                 let was_there = match self.horizon {
                     Some(horizon) => {
@@ -368,14 +396,17 @@ impl Desk<'_> {
                 Stage::Skipped(skip)
                     if skip.until_listed && sighting.ready != Some(false) && self.may_go(sighting.visibility) =>
                 {
+                    if skip.next_look.is_some_and(|at| self.now < at) {
+                        return Ok(Noted::Later);
+                    }
                     delivery.stage = Stage::Seen;
                     delivery.source = self.id.clone();
-                    return Ok(Some(delivery));
+                    return Ok(Noted::Reopened(Box::new(delivery)));
                 }
                 _ => self.take_over(changes, delivery),
             },
         }
-        Ok(None)
+        Ok(Noted::Done)
     }
 
     /// A delivery begun under another handle of the same creator goes on under this one.

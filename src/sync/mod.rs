@@ -16,6 +16,9 @@ mod reconcile;
 mod report;
 mod workshop;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -31,6 +34,7 @@ use crate::ledger::{Ledger, StoreError};
 use crate::transform::Settings;
 
 pub use listing::Memory;
+pub(crate) use pass::name_entry;
 pub use report::{CopyRef, Counts, Line, Observer, Summary, Trouble, TroubleKind};
 pub use workshop::Workshop;
 pub(crate) use workshop::find_ffmpeg;

@@ -57,6 +57,8 @@ pub(super) enum Advance {
     Again,
     /// A route that isn't part of this run carries it.
     Elsewhere,
+    /// It was looked at again and stands as it stood: that has been said.
+    AsBefore,
     /// Its destination can't take anything before then.
     Blocked(DateTime<Utc>, String),
     /// Its destination has lost its token.
@@ -106,13 +108,23 @@ impl<'a> Run<'a> {
     /// Makes the pass.
     pub(super) async fn finish(mut self) -> Result<Summary, SyncError> {
         self.meet_destinations().await?;
+        self.ids.iter().for_each(|(name, id)| self.remember_name(id, name));
         for delivery in self.engine.ledger.all_deliveries()? {
             self.note_doubt(&delivery);
         }
         let opened = self.read_sources().await?;
+        self.sources.iter().for_each(|(name, id)| self.remember_name(id, name));
         let candidates = self.candidates(&opened)?;
         self.work(candidates).await?;
         Ok(self.summary)
+    }
+
+    /// Keeps what the configuration calls an account, for people who ask without a run.
+    fn remember_name(&self, account: &impl std::fmt::Display, name: &str) {
+        let (entry, now, name) = (name_entry(account), self.engine.clock.now(), serde_json::json!(name));
+        if self.engine.cache.get(&entry, IDENTITY_AGE, now).as_ref() != Some(&name) {
+            self.engine.cache.put(&entry, &name, now);
+        }
     }
 
     /// Keeps whether a delivery may have a copy that isn't known.
@@ -439,13 +451,15 @@ impl<'a> Run<'a> {
         };
         let origin = source.0.origin();
         let reader = self.engine.routes.iter().find(|route| route.from == account);
+        // A PeerTube account's handle reads all its channels together, a channel's reads itself only (contract peertube §1).
+        let is_channel = source.0.as_str().contains("/video-channels/");
         let is_another = |id: &DestinationId| {
             let names = self.ids.iter().filter(|(_, known)| *known == id).map(|(name, _)| name);
             let mut users = names
                 .filter_map(|name| self.engine.destinations.get(name))
                 .map(|to| &to.username);
-            // Channels of one PeerTube account are read together.
-            id.platform != Platform::PeerTube && users.any(|user| reader.is_some_and(|route| !route.is_by(user)))
+            let has_one_name = id.platform != Platform::PeerTube || is_channel;
+            has_one_name && users.any(|user| reader.is_some_and(|route| !route.is_by(user)))
         };
         let mut ids: Vec<DestinationId> = self.ids.values().chain(self.unresolved.keys()).cloned().collect();
         ids.retain(|id| id.origin == origin && !is_another(id));
@@ -459,8 +473,8 @@ impl<'a> Run<'a> {
         Line::of(
             &candidate.delivery,
             &route.name,
-            &route.from,
-            &route.to[candidate.leg].to,
+            (&route.from, &route.to[candidate.leg].to),
+            self.engine.clock.now(),
         )
     }
 
@@ -496,6 +510,10 @@ impl<'a> Run<'a> {
                         to.origin, id.account, to.account
                     );
                     self.trouble(&name, TroubleKind::SignInNeeded, message);
+                    // The next run asks first, whoever it is then.
+                    self.engine
+                        .cache
+                        .forget(&identity_name(&self.engine.destinations[&name]));
                     self.standing.insert(to, Standing::Lost);
                     return Ok(());
                 }
@@ -534,7 +552,7 @@ impl<'a> Run<'a> {
                     candidate.done = true;
                     break;
                 }
-                Advance::Elsewhere => {
+                Advance::Elsewhere | Advance::AsBefore => {
                     (candidate.done, candidate.shown) = (true, true);
                     break;
                 }
@@ -568,6 +586,11 @@ impl<'a> Run<'a> {
         }
         Ok(())
     }
+}
+
+/// Where the cache has what the configuration calls a source or destination.
+pub(crate) fn name_entry(account: &impl std::fmt::Display) -> String {
+    format!("name of {account}")
 }
 
 fn identity_name(receiver: &Receiver) -> String {

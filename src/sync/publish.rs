@@ -19,10 +19,9 @@ use super::{Engine, SyncError, clipped};
 use crate::ledger::{Changes, Delivery, Ledger, Part, PartState, Publishing, Stage, StoreError, Unresolved, Waiting};
 use crate::transform::{FormPlan, MediaPlan, PartPlan, Rung};
 
-/// How often a file that keeps failing on its way is tried before a lesser form of it is.
-///
-/// With the pauses between them that takes one to two hours: most outages are shorter.
-const TRIES_OF_A_FILE: u32 = 10;
+/// How long and how often a file may fail on its way before a lesser form of it is taken: most outages are shorter.
+const PATIENCE_WITH_A_FILE: TimeDelta = TimeDelta::hours(2);
+const TRIES_OF_A_FILE: u32 = 3;
 /// How often an original to boost is looked for: the instance fetches it from elsewhere, which may fail for a moment.
 const LOOKS_FOR_ORIGINAL: u32 = 3;
 /// How often a file may move while it is being carried, in one run.
@@ -165,6 +164,7 @@ impl Order<'_> {
                 marker: planned.marker.clone(),
                 posted_since: None,
                 file_tries: 0,
+                file_fails_since: None,
                 posts: 0,
                 digest: String::new(),
             });
@@ -414,7 +414,6 @@ impl Order<'_> {
         part.rung_reasons.push(clipped(&why));
         part.rungs.resize(self.parts[place].media.len(), 0);
         part.rungs[index] = tried + 1;
-        part.file_tries = 0;
         let progress = part.progress();
         part.state = PartState::Waiting {
             waiting: Waiting {
@@ -447,7 +446,8 @@ impl Order<'_> {
         Ok(Advance::Again)
     }
 
-    /// A file failed on its way. After several tries a lesser form of it is taken.
+    /// A file failed on its way. After a while a lesser form is taken; forms made of the same file fall with it, for its
+    /// failures count until a file has arrived.
     async fn file_failed(
         &self,
         candidate: &mut Candidate,
@@ -457,8 +457,11 @@ impl Order<'_> {
         reason: String,
     ) -> Result<Advance, SyncError> {
         part.file_tries = part.file_tries.saturating_add(1);
+        let now = self.engine.clock.now();
+        let since = *part.file_fails_since.get_or_insert(now);
+        let patient = part.file_tries < TRIES_OF_A_FILE || now - since < PATIENCE_WITH_A_FILE;
         let tried = part.rungs.get(index).copied().unwrap_or(0);
-        if part.file_tries >= TRIES_OF_A_FILE && tried + 1 < rungs_of(&self.parts[place], index).len() {
+        if !patient && tried + 1 < rungs_of(&self.parts[place], index).len() {
             let reason = format!("{reason} ({} tries)", part.file_tries);
             return self.next_rung(candidate, place, part, index, &reason).await;
         }
@@ -613,7 +616,7 @@ impl Checkpoint for Noter<'_> {
         if let Some(part) = self.delivery.parts.get_mut(self.place) {
             // A file has arrived: its failures are over.
             if progress.uploaded.len() > part.progress().uploaded.len() {
-                part.file_tries = 0;
+                (part.file_tries, part.file_fails_since) = (0, None);
             }
             if step == Step::Post {
                 part.posted_since.get_or_insert(now);

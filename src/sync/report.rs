@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use tombolo_model::{Copy, ProgressSink, ReaderInfo};
 
@@ -26,6 +27,9 @@ pub struct Line {
     pub copies: Vec<CopyRef>,
     /// Why it is in that state.
     pub reason: Option<String>,
+    /// When it is looked at again by itself, where that isn't at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<DateTime<Utc>>,
     /// The post's title.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
@@ -59,8 +63,8 @@ impl From<&Copy> for CopyRef {
 }
 
 impl Line {
-    /// The line of a delivery as it stands.
-    pub fn of(delivery: &Delivery, route: &str, from: &str, to: &str) -> Self {
+    /// The line of a delivery as it stands at this time.
+    pub fn of(delivery: &Delivery, route: &str, (from, to): (&str, &str), now: DateTime<Utc>) -> Self {
         let copies: Vec<CopyRef> = delivery.copies().map(CopyRef::from).collect();
         Self {
             route: route.to_owned(),
@@ -71,6 +75,7 @@ impl Line {
             copy: copies.first().cloned(),
             copies,
             reason: delivery.reason(),
+            not_before: delivery.due().filter(|due| *due > now),
             title: delivery.title.clone(),
             link: delivery.link.clone(),
             plan: None,

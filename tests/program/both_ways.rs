@@ -16,7 +16,8 @@ async fn photos_on_mastodon_become_an_album_on_pixelfed_and_the_rest_a_further_p
     }
     // Mastodon itself takes four; a fork takes more.
     islands.toot(status);
-    let pass = islands.route("toots", "photos", "").sync(&["--limit", "9"]).await;
+    let tombolo = islands.route("toots", "photos", "");
+    let pass = tombolo.sync(&["--limit", "9"]).await;
     assert_eq!(
         (pass.code, pass.count("published")),
         (0, 1),
@@ -39,8 +40,15 @@ async fn photos_on_mastodon_become_an_album_on_pixelfed_and_the_rest_a_further_p
         "{first}"
     );
     // Nothing twice.
-    let again = islands.route("toots", "photos", "").sync(&[]).await;
-    assert_eq!(again.code, 0, "{}", again.stderr);
+    let again = tombolo.sync(&[]).await;
+    assert_eq!(
+        (again.code, again.lines.len()),
+        (0, 0),
+        "{}{}",
+        again.stdout,
+        again.stderr
+    );
+    assert_eq!(islands.photos.statuses("me").len(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -244,9 +252,20 @@ async fn a_ring_of_routes_carries_every_post_once() {
         "from = \"tube\"\nto = [\"toots\", \"photos\"]\nsince = \"beginning\"",
         "from = \"tube\"\nto = [\"toots\", \"photos\"]",
     ));
-    for _ in 0..2 {
-        lost.sync(&["--wait", "30s"]).await;
-    }
+    let pass = lost.sync(&["--wait", "30s"]).await;
+    assert_eq!(
+        (pass.code, pass.count("published")),
+        (0, 0),
+        "{}{}",
+        pass.stdout,
+        pass.stderr
+    );
+    let copies = pass
+        .lines
+        .iter()
+        .filter(|line| line["reason"].as_str().is_some_and(|why| why.contains("copy of")));
+    assert!(copies.count() >= 2, "{}", pass.stdout);
+    lost.sync(&["--wait", "30s"]).await;
     assert_eq!(counts(), (0, 1, 1));
 }
 
@@ -336,4 +355,58 @@ async fn a_video_that_is_too_large_is_encoded_and_without_ffmpeg_its_picture_goe
         let left = files_below(&work);
         assert!(left.is_empty(), "working files are left: {left:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_that_is_signed_out_keeps_no_other_from_its_posts() {
+    let islands = Islands::new().await;
+    islands.share(NewPost {
+        text: "A wave".into(),
+        media: vec![NewMedia::new(photo(1), "A wave")],
+        ..NewPost::default()
+    });
+    let start = islands.accounts.find("[accounts.second]").unwrap();
+    let token = islands.accounts[start..]
+        .lines()
+        .find(|line| line.starts_with("token"))
+        .unwrap();
+    // The first in order is the dead one.
+    let accounts = islands.accounts.replace(token, "token = \"n0tAtoken\"");
+    let tombolo = Tombolo::configured(&format!(
+        "{accounts}\n[routes.r]\nfrom = \"photos\"\nto = [\"second\", \"toots\"]\nsince = \"beginning\"\n"
+    ));
+    let pass = tombolo.sync(&["--wait", "30s"]).await;
+    assert_eq!(
+        (pass.code, pass.count("published")),
+        (4, 1),
+        "{}{}",
+        pass.stdout,
+        pass.stderr
+    );
+    assert_eq!(islands.toots.statuses("me").len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn photos_that_were_skipped_become_a_slideshow_when_the_route_changes_and_they_are_asked_for() {
+    if !ffmpeg() {
+        return;
+    }
+    let islands = Islands::new().await;
+    islands.toot(
+        NewStatus::new("Two photos")
+            .media(Attached::new(photo(1)).alt("a"))
+            .media(Attached::new(photo(99)).alt("b")),
+    );
+    let config = |more: &str| {
+        format!(
+            "{}\n[routes.r]\nfrom = \"toots\"\nto = [\"tube\"]\nsince = \"beginning\"\n{more}\n",
+            islands.accounts
+        )
+    };
+    let tombolo = Tombolo::configured(&config(""));
+    assert_eq!(tombolo.sync(&[]).await.count("skipped"), 1);
+    tombolo.configure(&config("slideshow = \"2s\""));
+    assert!(tombolo.sync(&[]).await.lines.is_empty());
+    let pass = tombolo.sync(&["--since", "beginning", "--wait", "60s"]).await;
+    assert_eq!(pass.count("published"), 1, "{}{}", pass.stdout, pass.stderr);
 }

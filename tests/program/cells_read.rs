@@ -563,3 +563,22 @@ async fn a_reader_that_peertube_does_not_have_is_told_when_the_configuration_is_
     );
     assert_eq!(from.arrivals().all().len(), 0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_that_fails_behind_its_first_page_still_shows_what_is_new() {
+    let (from, cell) = tube(true).await;
+    publish(&from, 0..105);
+    cell.reads("api", None, "");
+    assert_eq!(cell.pass().await.code, 0);
+    publish(&from, 105..106);
+    // The second page, as often as one reading asks for it.
+    from.faults().add(tombolo_net::stand_in::FaultRule {
+        method: "GET".into(),
+        path: "/api/v1/video-channels/alice_channel/videos".into(),
+        skip: 1,
+        times: 4,
+        fault: Fault::Answer(503, Vec::new(), String::new()),
+    });
+    let pass = cell.pass().await;
+    assert_eq!(pass.count("published"), 1, "{}{}", pass.stdout, pass.stderr);
+}

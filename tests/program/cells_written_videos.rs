@@ -332,3 +332,27 @@ async fn video_that_is_not_what_its_name_says_is_made_an_mp4_for_everybody() {
         assert_eq!(&boxes(&bytes)[..2], ["ftyp", "moov"], "it plays from its beginning on");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn video_on_peertube_is_published_once_it_can_be_seen_and_failed_where_it_never_will_be() {
+    for (state, end) in [(State::PUBLISHED, "published"), (State::TRANSCODING_FAILED, "failed")] {
+        let islands = Islands::new().await;
+        islands
+            .tube
+            .set(|settings| settings.transcoding = std::time::Duration::from_secs(3600));
+        islands.toot(toot_with_video());
+        let tombolo = islands.route("toots", "tube", "");
+        let pass = tombolo.sync(&["--wait", "0s"]).await;
+        assert_eq!(
+            (pass.code, pass.count("waiting")),
+            (3, 1),
+            "{}{}",
+            pass.stdout,
+            pass.stderr
+        );
+        islands.tube.set_state(&islands.uploaded().uuid, state);
+        let pass = tombolo.sync(&["--wait", "120s"]).await;
+        assert_eq!(pass.count(end), 1, "{}{}", pass.stdout, pass.stderr);
+        islands.uploaded();
+    }
+}

@@ -118,12 +118,13 @@ async fn the_help_of_every_command_tells_all_its_options() {
         "--help",
         "--version",
     ];
-    let commands: [(&[&str], &[&str]); 5] = [
+    let commands: [(&[&str], &[&str]); 6] = [
         (
             &["--help"],
             &[
                 "sync",
                 "run",
+                "status",
                 "retry",
                 "example",
                 "Exit codes:",
@@ -143,7 +144,11 @@ async fn the_help_of_every_command_tells_all_its_options() {
             ],
         ),
         (&["run", "--help"], &["schedule"]),
-        (&["retry", "--help"], &["[POST]...", "--route <ROUTE>", "--json"]),
+        (&["status", "--help"], &["--all", "--json"]),
+        (
+            &["retry", "--help"],
+            &["[POST]...", "--route <ROUTE>", "--unknown", "--json"],
+        ),
         (&["example", "--help"], &[]),
     ];
     let tombolo = Tombolo::configured("");
@@ -676,7 +681,14 @@ async fn a_dry_run_writes_nothing_with_a_cold_cache_either() {
     assert_eq!(world.run(&["sync"]).await.code, Some(0));
     std::fs::remove_dir_all(world.tombolo.data_dir().join("cache")).expect("there is one");
     let before = files(&world.tombolo.data_dir());
-    world.run(&["sync", "--dry-run"]).await;
+    world.source.publish(2, |_| {});
+    let told = world.run(&["sync", "--dry-run"]).await;
+    assert!(
+        told.code == Some(0) && told.stdout.contains("Video 002"),
+        "{}{}",
+        told.stdout,
+        told.stderr
+    );
     assert_eq!(changed(&before, &files(&world.tombolo.data_dir())), BTreeSet::new());
 }
 
@@ -819,4 +831,63 @@ async fn a_token_from_the_environment_works_and_a_wrong_variable_is_named() {
     let told = with("TOMBOLO_ROUTES__VIDEOS__VISIBILITY", "unlisted").await;
     assert_eq!(told.code, Some(0), "{}", told.stderr);
     assert_eq!(world.mastodon.statuses("me")[0].visibility, "unlisted");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_account_of_the_same_name_that_is_another_one_by_now_gets_nothing() {
+    let world = World::new().await;
+    assert_eq!(world.run(&["sync"]).await.code, Some(0), "whose token it is is known");
+    world.source.publish(2, |_| {});
+    let other = serde_json::json!({"id": "999", "username": "me", "acct": "me"}).to_string();
+    let headers = vec![("content-type".into(), "application/json".into())];
+    let answer = Fault::Answer(200, headers, other);
+    world
+        .mastodon
+        .faults()
+        .next("GET", "/api/v1/accounts/verify_credentials", u32::MAX, answer);
+    let told = world.run(&["sync", "--wait", "0s"]).await;
+    assert_eq!(told.code, Some(4), "{}", told.stderr);
+    assert!(told.stderr.contains("is now another account"), "{}", told.stderr);
+    assert_eq!(writes(world.mastodon.arrivals()), Vec::<String>::new());
+    world.mastodon.faults().clear();
+    assert_eq!(world.run(&["sync"]).await.code, Some(0));
+    assert_eq!(world.mastodon.statuses("me").len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn status_shows_what_is_not_done_and_why_and_the_rest_when_asked() {
+    let world = World::new().await;
+    let refused = Fault::Answer(
+        422,
+        vec![("content-type".into(), "application/json".into())],
+        r#"{"error":"Not today"}"#.into(),
+    );
+    world.mastodon.faults().next("POST", "/api/v1/statuses", 1, refused);
+    world.source.publish(2, |_| {});
+    assert_eq!(world.run(&["sync", "--since", "beginning"]).await.code, Some(3));
+    world.source.arrivals().clear();
+    world.mastodon.arrivals().clear();
+    let told = world.run(&["status"]).await;
+    assert_eq!(told.code, Some(0), "{}", told.stderr);
+    assert!(
+        told.stdout.contains("Not today")
+            && told
+                .stdout
+                .contains("1 published, 0 skipped, 0 held, 0 waiting, 1 failed"),
+        "{}",
+        told.stdout
+    );
+    let lines = async |arguments: &[&str]| world.run(arguments).await.stdout.lines().count();
+    assert_eq!(
+        (
+            lines(&["status", "--json"]).await,
+            lines(&["status", "--json", "--all"]).await
+        ),
+        (2, 3)
+    );
+    assert_eq!(
+        world.source.arrivals().all().len() + world.mastodon.arrivals().all().len(),
+        0,
+        "it asks nobody"
+    );
 }

@@ -10,7 +10,7 @@ use crate::rig::{Tombolo, peertube, peertube_to, publish, sha256, video};
 use crate::snac::{self, Snac};
 
 /// Whether a real snac can be had; said once for each test that needs one. In CI it must be there.
-async fn a_snac(dir: &std::path::Path) -> Option<Snac> {
+pub async fn a_snac(dir: &std::path::Path) -> Option<Snac> {
     let snac = snac::start(dir).await;
     if snac.is_none() {
         assert!(

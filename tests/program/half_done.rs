@@ -59,7 +59,7 @@ fn six_waves() -> Vec<Vec<String>> {
 
 /// A pass that must come to an end by itself.
 async fn ends(tombolo: &Tombolo, arguments: &[&str]) -> Pass {
-    tokio::time::timeout(Duration::from_secs(90), tombolo.sync(arguments))
+    tokio::time::timeout(Duration::from_secs(240), tombolo.sync(arguments))
         .await
         .expect("the pass comes to an end")
 }
@@ -284,7 +284,7 @@ async fn what_may_have_been_published_is_freed_only_by_a_person_who_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_unlisted_post_is_looked_at_once_and_again_only_when_it_has_become_public() {
+async fn an_unlisted_post_is_looked_at_once_and_not_asked_for_again() {
     let islands = Islands::new().await;
     let hidden = islands.published(NewStatus::new("Hidden").visibility("unlisted"));
     islands.toot(NewStatus::new("Open"));
@@ -362,4 +362,162 @@ async fn in_a_ring_killed_at_any_moment_every_post_is_on_every_island_once_and_n
         }
     }
     assert!(islands.tube.uploaded().is_empty(), "no video came back");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_may_be_a_copy_that_has_just_arrived_waits_until_that_is_found() {
+    let islands = Islands::new().await;
+    islands
+        .tube
+        .publish(NewVideo::titled("Tide").web([playable(640, 360, 20_000)]));
+    let accounts = islands
+        .accounts
+        .replacen("handle = \"me\"", "handle = \"me\"\nread = \"outbox\"", 1);
+    let tombolo = Tombolo::configured(&format!(
+        "{accounts}\n[routes.a]\nfrom = \"tube\"\nto = [\"toots\"]\nsince = \"beginning\"\ntemplate = \"{{{{ link }}}}\"\n\
+         [routes.b]\nfrom = \"toots\"\nto = [\"second\"]\nsince = \"beginning\"\n"
+    ));
+    islands
+        .toots
+        .faults()
+        .next("POST", "/api/v1/statuses", 1, Fault::CutAfter);
+    let list = format!(
+        "/api/v1/accounts/{}/statuses",
+        islands.toots.account_id("me").expect("it is there")
+    );
+    islands
+        .toots
+        .faults()
+        .next("GET", &list, u32::MAX, Fault::Answer(500, Vec::new(), String::new()));
+    let pass = tombolo.sync(&["--wait", "0s"]).await;
+    assert_eq!(pass.count("unknown"), 1, "{}{}", pass.stdout, pass.stderr);
+    assert_eq!(islands.toots.statuses("me").len(), 1, "it had arrived");
+    let pass = tombolo.sync(&["--wait", "0s"]).await;
+    assert!(pass.stdout.contains("may just have received a copy"), "{}", pass.stdout);
+    assert!(islands.toots.statuses("second").is_empty());
+    islands.toots.faults().clear();
+    let pass = tombolo.sync(&["--wait", "60s"]).await;
+    assert_eq!(pass.count("published"), 1, "{}{}", pass.stdout, pass.stderr);
+    let pass = tombolo.sync(&["--wait", "60s"]).await;
+    assert_eq!(pass.count("skipped"), 1, "{}{}", pass.stdout, pass.stderr);
+    assert!(islands.toots.statuses("second").is_empty(), "no copy was copied");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_post_whose_original_can_not_be_read_now_waits() {
+    let islands = Islands::new().await;
+    islands
+        .tube
+        .publish(NewVideo::titled("A walk along the shore in May").web([playable(640, 360, 20_000)]));
+    let routes = "[routes.a]\nfrom = \"tube\"\nto = [\"toots\"]\nsince = \"beginning\"\n\
+        [routes.b]\nfrom = \"toots\"\nto = [\"second\"]\nsince = \"beginning\"\n";
+    let tombolo = Tombolo::configured(&format!("{}\n{routes}", islands.accounts));
+    assert_eq!(tombolo.sync(&["a"]).await.count("published"), 1);
+    std::fs::remove_dir_all(tombolo.data_dir()).expect("the ledger is lost");
+    islands
+        .tube
+        .faults()
+        .next("GET", "/", u32::MAX, Fault::Answer(503, Vec::new(), String::new()));
+    let pass = tombolo.sync(&["b", "--wait", "0s"]).await;
+    assert_eq!(pass.count("waiting"), 1, "{}{}", pass.stdout, pass.stderr);
+    assert!(reason(&pass).contains("can't be told"), "{}", reason(&pass));
+    assert!(islands.toots.statuses("second").is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_posted_by_tombolo_is_a_copy_whatever_it_says() {
+    let islands = Islands::new().await;
+    let post = islands.published(NewStatus::new("From a place that is configured elsewhere"));
+    let path = format!("/api/v1/statuses/{}", post.id);
+    let url = islands.toots.base().join(&path).unwrap();
+    let asked =
+        tokio::task::spawn_blocking(move || std::process::Command::new("curl").args(["-sf", url.as_str()]).output());
+    let mut entity: serde_json::Value =
+        serde_json::from_slice(&asked.await.unwrap().expect("curl is there").stdout).unwrap();
+    entity["application"] = serde_json::json!({"name": "Tombolo", "website": null});
+    let headers = vec![("content-type".into(), "application/json".into())];
+    islands
+        .toots
+        .faults()
+        .next("GET", &path, u32::MAX, Fault::Answer(200, headers, entity.to_string()));
+    let pass = islands.route("toots", "second", "").sync(&["--wait", "10s"]).await;
+    assert_eq!(pass.count("skipped"), 1, "{}{}", pass.stdout, pass.stderr);
+    assert!(reason(&pass).contains("posted by tombolo"), "{}", reason(&pass));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn retry_of_one_route_leaves_the_others_failures() {
+    let islands = Islands::new().await;
+    islands.toot(NewStatus::new("A photo").media(Attached::new(photo(1)).alt("Sea")));
+    let tombolo = Tombolo::configured(&format!(
+        "{}\n[routes.a]\nfrom = \"toots\"\nto = [\"second\"]\nsince = \"beginning\"\n\
+         [routes.b]\nfrom = \"toots\"\nto = [\"photos\"]\nsince = \"beginning\"\n",
+        islands.accounts
+    ));
+    let no = || {
+        Fault::Answer(
+            422,
+            vec![("content-type".into(), "application/json".into())],
+            r#"{"error":"No","errors":{"status":["No"]}}"#.into(),
+        )
+    };
+    islands.toots.faults().next("POST", "/api/v1/statuses", 1, no());
+    islands.photos.faults().next("POST", "/api/v1/statuses", 1, no());
+    assert_eq!(tombolo.sync(&["--wait", "0s"]).await.count("failed"), 2);
+    let told = tombolo.run(&["status", "--json"]).await;
+    let told = String::from_utf8_lossy(&told.stdout).into_owned();
+    // By the names of the configuration, though another account is on the same server.
+    for ends in [r#""from":"toots","to":"second""#, r#""from":"toots","to":"photos""#] {
+        assert!(told.contains(ends), "{told}");
+    }
+    tombolo.run(&["retry", "--route", "a"]).await;
+    let pass = tombolo.sync(&["--wait", "30s"]).await;
+    assert_eq!(
+        (pass.lines.len(), pass.count("published")),
+        (1, 1),
+        "{}{}",
+        pass.stdout,
+        pass.stderr
+    );
+    assert_eq!(
+        (
+            islands.toots.statuses("second").len(),
+            islands.photos.statuses("me").len()
+        ),
+        (1, 0)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_post_that_waits_is_tried_without_waiting_longer_when_it_is_named() {
+    let islands = Islands::new().await;
+    islands.toot(NewStatus::new("Patience"));
+    let tombolo = islands.route("toots", "second", "");
+    let tired = Fault::Answer(
+        429,
+        vec![
+            ("retry-after".into(), "1200".into()),
+            ("content-type".into(), "application/json".into()),
+        ],
+        r#"{"error":"Too many requests"}"#.into(),
+    );
+    islands.toots.faults().next("POST", "/api/v1/statuses", 1, tired);
+    let pass = tombolo.sync(&["--wait", "0s"]).await;
+    assert_eq!(pass.count("waiting"), 1, "{}{}", pass.stdout, pass.stderr);
+    assert!(pass.lines[0]["not_before"].is_string(), "{}", pass.stdout);
+    tombolo.run(&["retry"]).await;
+    let pass = tombolo.sync(&["--wait", "0s"]).await;
+    assert_eq!(
+        pass.count("waiting"),
+        1,
+        "unnamed it waits: {}{}",
+        pass.stdout,
+        pass.stderr
+    );
+    let freed = tombolo.run(&["retry", "Patience"]).await;
+    let freed = String::from_utf8_lossy(&freed.stdout).into_owned();
+    assert!(freed.contains("1 post is free again"), "{freed}");
+    let pass = tombolo.sync(&["--wait", "0s"]).await;
+    assert_eq!(pass.count("published"), 1, "{}{}", pass.stdout, pass.stderr);
+    assert_eq!(islands.toots.statuses("second").len(), 1);
 }

@@ -15,6 +15,7 @@ mod video_ladder;
 mod bad_input;
 mod bad_input_at_destination;
 mod both_ways;
+mod cells_on_snac;
 mod cells_read;
 mod cells_written_pictures;
 mod cells_written_videos;

@@ -103,9 +103,10 @@ async fn a_post_from_elsewhere_is_boosted_where_the_instance_finds_it_and_once_o
 async fn what_the_instance_does_not_know_is_linked_but_only_after_it_has_said_so() {
     let islands = Islands::new().await;
     let original = shot(&islands, "A wave", 1);
-    let tombolo = islands.route("photos", "toots", "mode = \"boost\"");
     for not_an_answer in [answer(503, "{}"), answer(200, "{\"accounts\": []}"), Fault::CutBefore] {
+        let tombolo = islands.route("photos", "toots", "mode = \"boost\"");
         let faults = islands.toots.faults();
+        let searches = islands.toots.arrivals().count("GET", "/api/v2/search");
         faults.next("GET", "/api/v2/search", u32::MAX, not_an_answer.clone());
         let pass = tombolo.sync(&["--wait", "0s"]).await;
         assert_eq!(
@@ -116,8 +117,13 @@ async fn what_the_instance_does_not_know_is_linked_but_only_after_it_has_said_so
             pass.stderr
         );
         assert!(islands.toots.statuses("me").is_empty(), "{not_an_answer:?}");
+        assert!(
+            islands.toots.arrivals().count("GET", "/api/v2/search") > searches,
+            "it was asked"
+        );
         faults.clear();
     }
+    let tombolo = islands.route("photos", "toots", "mode = \"boost\"");
     let pass = tombolo.sync(&["--wait", "5m"]).await;
     assert_eq!(pass.count("published"), 1, "{}{}", pass.stdout, pass.stderr);
     assert!(
@@ -575,40 +581,10 @@ async fn photos_without_alternative_text_are_carried_with_a_word_or_held_until_t
     );
     assert!(reason(&pass).contains("write one at the source"), "{}", reason(&pass));
     assert!(islands.toots.statuses("second").is_empty());
-    describe(&islands, &original, "A wave").await;
+    assert!(islands.toots.describe(&original.id, "A wave"));
     tombolo.run(&["retry"]).await;
     assert_eq!(tombolo.sync(&[]).await.count("published"), 1);
     assert_eq!(copy(&islands).media[0].description.as_deref(), Some("A wave"));
-}
-
-/// The creator writes an alternative text for the first photo of a post.
-async fn describe(islands: &Islands, original: &Posted, alt: &str) {
-    let token = islands.toots.token("me", "read write");
-    let body = format!(
-        "status={}&media_ids[]={id}&media_attributes[][id]={id}&media_attributes[][description]={alt}",
-        original.text,
-        id = original.media[0].id
-    );
-    let url = islands
-        .toots
-        .base()
-        .join(&format!("/api/v1/statuses/{}", original.id))
-        .unwrap();
-    let asked = tokio::task::spawn_blocking(move || {
-        std::process::Command::new("curl")
-            .args([
-                "-sf",
-                "-X",
-                "PUT",
-                "-H",
-                &format!("Authorization: Bearer {token}"),
-                "-d",
-            ])
-            .args([body.as_str(), url.as_str()])
-            .output()
-    });
-    let output = asked.await.unwrap().expect("curl is there");
-    assert!(output.status.success(), "{output:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -931,7 +907,7 @@ async fn killed_at_the_second(tombolo: &Tombolo, server: (&Arrivals, &Faults), t
     until("the second part", || server.0.count("POST", "/api/v1/statuses") == 2).await;
     child.kill().expect("it can be killed");
     child.wait().expect("it ended");
-    let pass = tombolo.sync(&["--wait", "90s"]).await;
+    let pass = tombolo.sync(&["--wait", "150s"]).await;
     assert_eq!(
         (pass.code, pass.count("published")),
         (0, 1),
@@ -1132,4 +1108,26 @@ async fn several_videos_of_one_post_killed_at_any_moment_are_each_there_once() {
         .collect();
     sizes.sort_unstable();
     assert_eq!(sizes, [30_000, 31_000, 32_000], "{:?}", islands.tube.uploaded());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_more_hashtags_and_old_posts_go_out_than_the_route_says() {
+    let islands = Islands::new().await;
+    for n in 0..3 {
+        islands.tube.publish(video(n).tags(&["sea", "salt", "sand"]));
+    }
+    let pass = islands
+        .route("tube", "toots", "hashtags = 1\nbackfill_per_run = 2")
+        .sync(&["--wait", "30s"])
+        .await;
+    assert_eq!(
+        (pass.code, pass.count("published"), pass.count("waiting")),
+        (3, 2, 1),
+        "{}{}",
+        pass.stdout,
+        pass.stderr
+    );
+    for copy in islands.toots.statuses("me") {
+        assert!(copy.text.ends_with("\n\n#sea"), "{}", copy.text);
+    }
 }

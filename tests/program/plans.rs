@@ -327,3 +327,24 @@ async fn a_dry_run_names_the_post_that_is_continued() {
     let answers: Vec<&Value> = pass.lines.iter().map(|l| &l["plan"]["parts"][0]["answers"]).collect();
     assert!(answers.contains(&&Value::from(first.uri.as_str())), "{answers:?}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_is_gone_when_it_is_fetched_is_asked_for_again_at_once() {
+    let world = World::new(ALL).await;
+    world.toots.set_media_polls(0);
+    let asked = || world.tube.arrivals().count("GET", "/static/web-videos/");
+    world.tube.publish(video(1));
+    published(&world.tombolo.sync(&["--wait", "0s"]).await);
+    // The last was for the file itself, those before looked into it.
+    let looks = u32::try_from(asked() - 1).unwrap();
+    world.tube.publish(video(2));
+    world.tube.faults().add(tombolo_net::stand_in::FaultRule {
+        method: "GET".into(),
+        path: "/static/web-videos/".into(),
+        skip: looks,
+        times: 1,
+        fault: Fault::Answer(404, Vec::new(), String::new()),
+    });
+    published(&world.tombolo.sync(&["--wait", "0s"]).await);
+    assert!(world.statuses()[1].media[0].media_type.starts_with("video/"));
+}

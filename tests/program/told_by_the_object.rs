@@ -29,6 +29,14 @@ async fn what_is_unlisted_by_its_object_alone_stays_there_and_is_looked_at_once(
     let before = looks();
     let again = tombolo.sync(&["--wait", "10s"]).await;
     assert!(again.lines.is_empty(), "{}", again.stdout);
-    println!("looks: {before} then {}", looks());
     assert_eq!(looks(), before, "a pass without news looks at nothing");
+    // With news its list shows it again, as public: it is looked at once more, then left alone for a while.
+    for n in 0..3 {
+        islands.toot(NewStatus::new(&format!("News {n}")));
+        let pass = tombolo.sync(&["--wait", "10s"]).await;
+        let states: Vec<&str> = pass.lines.iter().filter_map(|line| line["state"].as_str()).collect();
+        assert_eq!(states, ["published"], "{}{}", pass.stdout, pass.stderr);
+    }
+    assert_eq!(looks(), before + 1);
+    assert_eq!(islands.toots.statuses("second").len(), 3);
 }

@@ -302,6 +302,22 @@ impl Mastodon {
         true
     }
 
+    /// An account's owner writes an alternative text for the first file of a post; whether there was one.
+    pub fn describe(&self, id: &str, alt: &str) -> bool {
+        let now = self.shared.clock.now();
+        let mut world = self.world();
+        let Some(status) = world.statuses.get_mut(&accounts::number(id)) else {
+            return false;
+        };
+        status.edited_at = Some(now);
+        let first = status.media.first().copied();
+        let Some(medium) = first.and_then(|first| world.media.get_mut(&first)) else {
+            return false;
+        };
+        medium.description = Some(alt.to_owned());
+        true
+    }
+
     /// An account boosts a post, here or elsewhere; the boost's id. None for an unknown account.
     pub fn boost(&self, name: &str, id: &str) -> Option<String> {
         let now = self.shared.clock.now();

@@ -1,0 +1,241 @@
+//! What takes hours, on a clock that is moved: the servers' and the engine's are the same one.
+
+use std::sync::Mutex as Lock;
+
+use chrono::TimeDelta;
+use tombolo_mastodon::stand_in::{Mastodon, NewMedia, NewStatus};
+use tombolo_model::{MemoryCache, NoProgress, ProgressSink, SeededEntropy, TestClock};
+use tombolo_net::stand_in::Fault;
+use tombolo_peertube::stand_in::{NewVideo, PeerTube, VideoFile};
+
+use super::*;
+use crate::assemble;
+use crate::config::{self, Config, Inputs};
+use crate::daemon::{self, Timetable};
+use crate::ledger::StateName;
+use crate::schedule::Schedule;
+
+/// A PeerTube (`tube`), a Mastodon with two accounts (`toots`, `second`), and an engine with one route.
+struct World {
+    clock: TestClock,
+    tube: PeerTube,
+    toots: Mastodon,
+    config: Config,
+    engine: Engine,
+    _dir: tempfile::TempDir,
+}
+
+impl World {
+    async fn new(from: &str, to: &str, more: &str) -> Self {
+        let clock = TestClock::at("2026-05-04T10:00:00Z".parse().expect("a time"));
+        let shared: Arc<dyn Clock> = Arc::new(clock.clone());
+        let tube = PeerTube::start(tombolo_peertube::stand_in::Options::new(shared.clone())).await;
+        let tube = tube.expect("the stand-in starts");
+        let toots = Mastodon::start(tombolo_mastodon::stand_in::Options {
+            clock: shared.clone(),
+            ..tombolo_mastodon::stand_in::Options::default()
+        });
+        let toots = toots.await.expect("the stand-in starts");
+        let mut text = format!(
+            "[accounts.tube]\nplatform = \"peertube\"\ninstance = \"{}\"\nhandle = \"alice_channel\"\n\
+             username = \"alice\"\npassword = \"{}\"\n",
+            tube.base(),
+            tube.password("alice")
+        );
+        for name in ["toots", "second"] {
+            text += &format!(
+                "[accounts.{name}]\nplatform = \"mastodon\"\ninstance = \"{}\"\nhandle = \"{name}\"\ntoken = \"{}\"\n",
+                toots.base(),
+                toots.add_account(name)
+            );
+        }
+        text += &format!("[routes.r]\nfrom = \"{from}\"\nto = [\"{to}\"]\nsince = \"beginning\"\n{more}\n");
+        text += "[network]\nallow = [\"127.0.0.0/8\"]\nallow_http = true\n";
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = dir.path().join("config.toml");
+        std::fs::write(&file, text).expect("it is written");
+        std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).expect("it is ours");
+        let inputs = Inputs {
+            file: Some(file),
+            data_dir: Some(dir.path().join("data")),
+            ..Inputs::new(BTreeMap::from([("HOME".to_owned(), dir.path().display().to_string())]))
+        };
+        let config = config::load(&inputs, |_| Ok(())).expect("a good configuration").config;
+        let routes = assemble::routes(&config);
+        let ledger = Ledger::open(&config.data_dir, "a test").expect("a ledger");
+        let net = assemble::net(&config, shared, Arc::new(SeededEntropy::new(1))).expect("a client");
+        let cache = Arc::new(MemoryCache::default());
+        let engine = assemble::engine(&config, &routes, ledger, net, cache, false).await;
+        Self {
+            clock,
+            tube,
+            toots,
+            engine: engine.expect("an engine"),
+            config,
+            _dir: dir,
+        }
+    }
+
+    /// One pass without waiting: what it said of each delivery.
+    async fn pass(&self) -> Vec<Line> {
+        self.pass_of(Duration::ZERO).await
+    }
+
+    async fn pass_of(&self, wait: Duration) -> Vec<Line> {
+        let options = RunOptions {
+            since: None,
+            limit: None,
+            wait,
+            dry_run: false,
+        };
+        let said = Said::default();
+        let summary = self.engine.run(&self.engine.routes, &options, &said).await;
+        assert_eq!(summary.expect("a pass").troubles, Vec::new());
+        said.0.into_inner().expect("nobody panicked")
+    }
+
+    fn later(&self, minutes: u64) {
+        self.clock.advance(Duration::from_secs(60 * minutes));
+    }
+}
+
+/// Keeps what is said of deliveries.
+#[derive(Default)]
+struct Said(Lock<Vec<Line>>);
+
+impl Observer for Said {
+    fn delivery(&self, line: &Line) {
+        self.0.lock().expect("nobody panicked").push(line.clone());
+    }
+    fn trouble(&self, _: &Trouble) {}
+    fn note(&self, _: &str, _: &str) {}
+    fn progress(&self, _: &str) -> Arc<dyn ProgressSink> {
+        Arc::new(NoProgress)
+    }
+}
+
+fn states(lines: &[Line]) -> Vec<StateName> {
+    lines.iter().map(|line| line.state).collect()
+}
+
+fn media(name: &str) -> Vec<u8> {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/media")
+        .join(name);
+    std::fs::read(path).expect("it is in the repository")
+}
+
+fn film() -> NewVideo {
+    NewVideo::titled("Low tide").web([VideoFile::sized(160, 90).body(media("clip-with-sound.mp4"))])
+}
+
+#[tokio::test]
+async fn a_held_post_is_carried_by_itself_once_its_creator_has_mended_it() {
+    let world = World::new("toots", "second", "require_alt = \"hold\"").await;
+    let photo = NewStatus::new("The sea").media(NewMedia::new(media("picture.jpg")));
+    let post = world.toots.publish("toots", photo).expect("it is published");
+    assert_eq!(states(&world.pass().await), [StateName::Held]);
+    assert!(world.toots.describe(&post.id, "A wave"));
+    world.later(31);
+    assert_eq!(states(&world.pass().await), [StateName::Published]);
+    let copies = world.toots.statuses("second");
+    assert_eq!(copies[0].media[0].description.as_deref(), Some("A wave"));
+}
+
+#[tokio::test]
+async fn the_daemon_goes_on_between_ticks_with_what_became_due() {
+    let world = World::new(
+        "tube",
+        "toots",
+        "min_age = \"3h\"\nschedule = \"@yearly\"\njitter = \"0s\"",
+    )
+    .await;
+    let begun = world.clock.now();
+    world.tube.publish(film().at(begun));
+    let timetables = [Timetable {
+        route: world.engine.routes[0].clone(),
+        schedule: Schedule::parse(&world.config.routes["r"].schedule).expect("a schedule"),
+        zone: world.config.timezone,
+        jitter: Duration::ZERO,
+    }];
+    let (stopping, toots) = (world.engine.stopping.clone(), &world.toots);
+    let watch = async {
+        // The clock moves as the daemon sleeps on it; this only looks.
+        while toots.statuses("toots").is_empty() && world.clock.now() - begun < TimeDelta::days(2) {
+            tokio::task::yield_now().await;
+        }
+        stopping.store(true, Ordering::Relaxed);
+    };
+    let (ended, ()) = tokio::join!(daemon::run(&world.engine, &timetables), watch);
+    ended.expect("no trouble with the ledger");
+    assert_eq!(world.toots.statuses("toots").len(), 1);
+    let took = world.clock.now() - begun;
+    assert!(TimeDelta::hours(3) <= took && took < TimeDelta::hours(4), "{took}");
+}
+
+#[tokio::test]
+async fn a_file_that_never_comes_holds_its_post_up_for_some_hours_at_most() {
+    let world = World::new("tube", "toots", "").await;
+    world.tube.publish(film().at(world.clock.now()));
+    let busy = Fault::Answer(503, Vec::new(), String::new());
+    world.tube.faults().next("GET", "/static/web-videos/", u32::MAX, busy);
+    let begun = world.clock.now();
+    let lines = world.pass_of(Duration::from_secs(86_400)).await;
+    assert_eq!(states(&lines), [StateName::Published], "{lines:?}");
+    let took = world.clock.now() - begun;
+    assert!(TimeDelta::hours(2) <= took && took <= TimeDelta::hours(5), "{took}");
+    let status = &world.toots.statuses("toots")[0];
+    assert!(
+        status
+            .media
+            .iter()
+            .all(|medium| medium.media_type.starts_with("image/")),
+        "{status:?}"
+    );
+    assert!(status.text.contains("/w/"), "{}", status.text);
+}
+
+#[tokio::test]
+async fn a_copy_that_is_gone_before_it_was_finished_fails_and_is_made_anew_when_it_is_set_free() {
+    let world = World::new("toots", "tube", "").await;
+    world
+        .tube
+        .set(|settings| settings.transcoding = Duration::from_secs(3600));
+    let status = NewStatus::new("Low tide").media(NewMedia::new(media("clip-with-sound.mp4")));
+    world.toots.publish("toots", status).expect("it is published");
+    assert_eq!(states(&world.pass().await), [StateName::Waiting]);
+    let first = world.tube.uploaded()[0].uuid.clone();
+    world.tube.delete(&first);
+    world.later(120);
+    let lines = world.pass().await;
+    assert_eq!(states(&lines), [StateName::Failed], "{lines:?}");
+    let mut changes = crate::ledger::Changes::new();
+    for mut delivery in world.engine.ledger.all_deliveries().expect("a ledger") {
+        delivery
+            .parts
+            .iter_mut()
+            .for_each(|part| part.set_free(world.clock.now()));
+        delivery.stage = crate::ledger::Stage::InParts;
+        changes.put_delivery(&delivery);
+    }
+    world.engine.ledger.commit(changes).await.expect("it is written");
+    world.tube.set(|settings| settings.transcoding = Duration::ZERO);
+    let lines = world.pass_of(Duration::from_secs(3600)).await;
+    assert_eq!(states(&lines), [StateName::Published], "{lines:?}");
+    let there: Vec<String> = world.tube.uploaded().into_iter().map(|video| video.uuid).collect();
+    assert!(there.len() == 1 && there[0] != first, "{there:?}");
+}
+
+#[tokio::test]
+async fn what_is_retried_waits_no_longer() {
+    let world = World::new("tube", "toots", "").await;
+    world.tube.publish(film().at(world.clock.now()));
+    let tired = Fault::Answer(429, vec![("retry-after".into(), "1200".into())], String::new());
+    world.toots.faults().next("POST", "/api/v1/statuses", 1, tired);
+    assert_eq!(states(&world.pass().await), [StateName::Waiting]);
+    let mut waiting = world.engine.ledger.all_deliveries().expect("a ledger").remove(0);
+    assert!(waiting.due().expect("it waits") > world.clock.now());
+    waiting.wait_no_longer(world.clock.now());
+    assert_eq!(waiting.state(), StateName::Waiting);
+    assert_eq!(waiting.due(), Some(world.clock.now()));
+}
