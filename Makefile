@@ -7,7 +7,7 @@ PREFIX ?= $(HOME)/.local
 
 help:
 	@echo "make demo     show tombolo at work on a make-believe Fediverse on this machine"
-	@echo "make test     run all tests (installs snac2, ffmpeg, exiftool and heif-enc where it may: as root, on Debian 12)"
+	@echo "make test     run all tests (installs snac2, ffmpeg, exiftool, heif-enc and vips where it may: as root, on Debian 12)"
 	@echo "make lint     formatting and clippy, warnings are errors"
 	@echo "make bench    a 1 GiB video through, beside curl; a photo of 48 megapixels, beside vips and ImageMagick"
 	@echo "make soak     ten minutes of video below 40 MiB, beside ffmpeg; 300 MB up over a cut connection (takes long)"

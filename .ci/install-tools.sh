@@ -1,5 +1,6 @@
 #!/bin/sh
-# Installs the programs that the tests judge and feed tombolo's media work with: ffmpeg (with ffprobe), exiftool, heif-enc.
+# Installs the programs that the tests judge and feed tombolo's media work with: ffmpeg (with ffprobe), exiftool, heif-enc,
+# vips.
 #
 # Only with apt and only as root; the mirror is whatever the machine is set up with. Safe to run again.
 # Returns 0 when all of them are there in the end; otherwise says which isn't and returns 1.
@@ -11,6 +12,7 @@ missing() {
     command -v ffmpeg >/dev/null 2>&1 && command -v ffprobe >/dev/null 2>&1 || printf 'ffmpeg '
     command -v exiftool >/dev/null 2>&1 || printf 'libimage-exiftool-perl '
     command -v heif-enc >/dev/null 2>&1 || printf 'libheif-examples '
+    command -v vips >/dev/null 2>&1 || printf 'libvips-tools '
 }
 
 packages=$(missing)

@@ -1,9 +1,10 @@
 //! From a configuration to a running engine: the one place where adapters are listed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use secrecy::SecretString;
 use tokio::sync::Mutex;
 use tombolo_activitypub::Handle;
 use tombolo_mastodon::{Mastodon, MastodonSource};
@@ -16,7 +17,7 @@ use tombolo_pixelfed::{Pixelfed, PixelfedSource};
 use crate::config::{self, Account, Config, FfmpegChoice, ReadMode};
 use crate::credentials::{self, Keeper};
 use crate::ledger::Ledger;
-use crate::sync::{Engine, Leg, Memory, Receiver, Route, Since, Workshop, find_ffmpeg};
+use crate::sync::{Engine, Leg, Memory, Reader, Receiver, Route, Since, Workshop, find_ffmpeg};
 
 /// How tombolo introduces itself to servers.
 const USER_AGENT: &str = concat!(
@@ -55,27 +56,45 @@ pub(crate) async fn engine(
 ) -> std::io::Result<Engine> {
     let mut sources = BTreeMap::new();
     let mut destinations = BTreeMap::new();
+    let all_routes = self::routes(config);
+    let mut tokens = BTreeMap::new();
+    let ends = |route: &Route| -> Vec<String> {
+        let to = route.to.iter().map(|leg| leg.to.clone());
+        [route.from.clone()].into_iter().chain(to).collect()
+    };
+    let accounts: BTreeSet<String> = all_routes.iter().flat_map(ends).collect();
+    let accounts: Vec<&Account> = accounts.iter().filter_map(|name| config.accounts.get(name)).collect();
+    for account in &accounts {
+        if let (Some(source), config::Platform::Mastodon | config::Platform::Pixelfed) =
+            (&account.token, account.platform)
+        {
+            tokens.insert(account.name.as_str(), credentials::token(source).await);
+        }
+    }
     let desk = Desk {
         config,
         net: &net,
         cache: &cache,
         dry,
+        tokens,
     };
-    let all_routes = self::routes(config);
-    for route in &all_routes {
-        if let Some(account) = config.accounts.get(&route.from)
-            && !sources.contains_key(&route.from)
-        {
-            // Of an account that isn't read now only single public posts are asked for.
-            let is_read = routes.iter().any(|chosen| chosen.from == route.from);
-            sources.insert(route.from.clone(), desk.source(account, is_read).await);
+    // Whatever a post links to may be its original, also at an account that is only published to.
+    for account in accounts {
+        let is_read = routes.iter().any(|route| route.from == account.name);
+        if let (true, Some(Err(why))) = (is_read, desk.tokens.get(account.name.as_str())) {
+            tracing::warn!(account = account.name, %why, "read without its token");
         }
+        let reader = Reader {
+            instance: Origin::of(&account.instance),
+            adapter: desk.source(account),
+        };
+        sources.insert(account.name.clone(), reader);
     }
     for leg in routes.iter().flat_map(|route| &route.to) {
         if let Some(account) = config.accounts.get(&leg.to)
             && !destinations.contains_key(&leg.to)
         {
-            destinations.insert(leg.to.clone(), desk.receiver(account).await);
+            destinations.insert(leg.to.clone(), desk.receiver(account));
         }
     }
     Ok(Engine {
@@ -138,7 +157,6 @@ pub(crate) fn routes(config: &Config) -> Vec<Route> {
             from: route.from.clone(),
             author: format!("{}@{host}", from.handle.name),
             platform: platform(from.platform),
-            origin: Origin::of(&from.instance),
             to: route.destinations.iter().map(leg).collect(),
         })
     });
@@ -167,29 +185,23 @@ struct Desk<'a> {
     net: &'a Net,
     cache: &'a Arc<dyn Cache>,
     dry: bool,
+    /// The accounts' tokens, or why they can't be had: each is asked for once.
+    tokens: BTreeMap<&'a str, Result<SecretString, String>>,
 }
 
 impl Desk<'_> {
     /// The adapter that reads an account, with its token or without.
-    async fn source(&self, account: &Account, with_token: bool) -> Arc<dyn Source> {
+    fn source(&self, account: &Account) -> Arc<dyn Source> {
         let handle = Handle {
             name: account.handle.name.clone(),
             host: account.handle.host.clone(),
         };
         let (net, instance, cache) = (self.net.clone(), account.instance.clone(), self.cache.clone());
         // Without its token an account can still be read, if less completely.
-        let token = match &account.token {
-            Some(source) if with_token && account.platform != config::Platform::Peertube => {
-                match credentials::token(source).await {
-                    Ok(token) => Some(token),
-                    Err(why) => {
-                        tracing::warn!(account = account.name, %why, "read without its token");
-                        None
-                    }
-                }
-            }
-            _ => None,
-        };
+        let token = self
+            .tokens
+            .get(account.name.as_str())
+            .and_then(|token| token.clone().ok());
         match account.platform {
             config::Platform::Peertube => {
                 let read = match account.read {
@@ -221,7 +233,7 @@ impl Desk<'_> {
     }
 
     /// The adapter that publishes to an account, or why there is none.
-    async fn receiver(&self, account: &Account) -> Receiver {
+    fn receiver(&self, account: &Account) -> Receiver {
         let (token_print, adapter) = match account.platform {
             config::Platform::Peertube => {
                 let keeper = Keeper::new(account, &self.config.data_dir, self.dry);
@@ -236,7 +248,7 @@ impl Desk<'_> {
                 );
                 (print, Ok(Arc::new(adapter) as Arc<dyn Destination>))
             }
-            config::Platform::Mastodon | config::Platform::Pixelfed => self.by_token(account).await,
+            config::Platform::Mastodon | config::Platform::Pixelfed => self.by_token(account),
         };
         Receiver {
             platform: platform(account.platform),
@@ -247,9 +259,9 @@ impl Desk<'_> {
         }
     }
 
-    async fn by_token(&self, account: &Account) -> (String, Result<Arc<dyn Destination>, String>) {
-        let token = match &account.token {
-            Some(source) => credentials::token(source).await,
+    fn by_token(&self, account: &Account) -> (String, Result<Arc<dyn Destination>, String>) {
+        let token = match self.tokens.get(account.name.as_str()) {
+            Some(token) => token.clone(),
             None => Err("it has no token".to_owned()),
         };
         let print = token.as_ref().map(credentials::print_of).unwrap_or_default();
@@ -288,6 +300,14 @@ pub(crate) fn new_token(platform: Platform, instance: &url::Url) -> String {
             )
         }
         Platform::PeerTube => format!("Give username and password of the account at {origin}"),
+    }
+}
+
+/// What an account needs that is signed out, as a sentence.
+pub(crate) fn remedy(platform: Platform) -> String {
+    match platform {
+        Platform::PeerTube => "Give it the name and the password of its login as they are now".to_owned(),
+        Platform::Mastodon | Platform::Pixelfed => format!("Give it a working token, with {}", scopes(platform)),
     }
 }
 

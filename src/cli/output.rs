@@ -48,7 +48,7 @@ pub(crate) fn print(text: &str) {
 }
 
 /// Text that others may have had a hand in, for a terminal: without what steers one or turns text around.
-fn harmless(text: &str) -> String {
+pub(crate) fn harmless(text: &str) -> String {
     let turns = |c: char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}');
     text.chars()
         .filter(|c| *c == '\n' || !(c.is_control() || turns(*c)))

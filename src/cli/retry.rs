@@ -97,7 +97,10 @@ async fn free(global: &Global, arguments: &Arguments) -> Result<u8, u8> {
     ledger.commit(changes).await.map_err(|e| ledger_refused(&e))?;
     if !arguments.json {
         let told = match (freed, arguments.posts.is_empty()) {
-            (0, true) => "no post has failed: there is nothing to free".to_owned(),
+            (0, true) => {
+                "no post has failed: there is nothing to free. One that waits is tried at once when you name it"
+                    .to_owned()
+            }
             (0, false) => format!(
                 "no failed, skipped or waiting post has {:?} in its title or address",
                 arguments.posts.join(" ")

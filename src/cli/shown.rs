@@ -92,10 +92,18 @@ fn medium(media: &Value) -> String {
     let list = |key: &str| media[key].as_array().cloned().unwrap_or_default();
     let rungs = list("rungs");
     if let Some(first) = rungs.first().and_then(|rung| rung["rung"].as_str()) {
-        text.push_str(&format!(
-            "   media: {first}; alt text: {}\n",
-            media["alt"].as_str().unwrap_or("none")
-        ));
+        let alt = match media["alt"].as_str() {
+            None => "none",
+            // A platform without a place for it has it in the text.
+            Some("") => "stands in the text",
+            Some(alt) => alt,
+        };
+        text.push_str(&format!("   media: {first}; alt text: {alt}\n"));
+        if let Some(language) = media["alt_goes_on_with_subtitles"].as_str() {
+            text.push_str(&format!(
+                "   the words of its subtitles ({language}) follow the alt text, as far as there is room\n"
+            ));
+        }
     }
     let others: Vec<&str> = rungs.iter().skip(1).filter_map(|rung| rung["rung"].as_str()).collect();
     if !others.is_empty() {

@@ -11,9 +11,9 @@ use super::output::{self, outcome};
 use super::sync::open_ledger;
 use super::{Global, exit, ledger_refused, load, start_logging};
 use crate::cache::FileCache;
-use crate::config::Config;
+use crate::config::{Account, Config};
 use crate::ledger::{Delivery, StateName};
-use crate::sync::{Counts, Line, name_entry};
+use crate::sync::{Counts, Line, Trouble, name_entry, troubles_entry};
 
 /// Show what is not done and why: posts that failed, wait, were skipped, or may have been published.
 ///
@@ -39,24 +39,34 @@ async fn show(global: &Global, arguments: &Arguments) -> Result<u8, u8> {
     let config = load(global, arguments.json)?;
     let ledger = open_ledger(&config, "tombolo status", true).await?;
     let deliveries = ledger.all_deliveries().map_err(|e| ledger_refused(&e))?;
-    let (cache, now) = (FileCache::in_dir(&config.data_dir.join("cache")), Utc::now());
+    let book = Book {
+        cache: FileCache::in_dir(&config.data_dir.join("cache")),
+        config: &config,
+        now: Utc::now(),
+    };
+    let troubles: Vec<Trouble> = config.accounts.keys().flat_map(|name| book.troubles(name)).collect();
     let mut counts = Counts::default();
     let mut lines = Vec::new();
     for delivery in &deliveries {
-        counts.add(delivery.state());
-        if arguments.all || delivery.state() != StateName::Published {
-            lines.push(line(delivery, &config, &cache, now));
+        let line = book.line(delivery, &troubles);
+        counts.add(line.state);
+        if arguments.all || line.state != StateName::Published {
+            lines.push(line);
         }
     }
     if arguments.json {
         for line in &lines {
             output::print(&format!("{}\n", serde_json::to_string(line).unwrap_or_default()));
         }
-        output::print(&format!("{}\n", serde_json::json!({ "summary": counts })));
+        let last = serde_json::json!({ "summary": counts, "troubles": troubles });
+        output::print(&format!("{last}\n"));
         return Ok(exit::DONE);
     }
     if !lines.is_empty() {
         output::print(&outcome(&lines.iter().collect::<Vec<_>>()));
+    }
+    for trouble in &troubles {
+        output::print(&format!("in the last pass: {}\n", output::harmless(&trouble.message)));
     }
     output::print(&format!(
         "{} published, {} skipped, {} held, {} waiting, {} failed, {} unknown\n",
@@ -65,24 +75,50 @@ async fn show(global: &Global, arguments: &Arguments) -> Result<u8, u8> {
     Ok(exit::DONE)
 }
 
-/// A delivery under the names that the configuration has for its ends; without one, under their addresses.
-fn line(delivery: &Delivery, config: &Config, cache: &FileCache, now: DateTime<Utc>) -> Line {
-    let named = |entry: &str, origin: &Origin| {
-        let known = cache.get(entry, Duration::MAX, now);
-        let known = known
-            .as_ref()
-            .and_then(Value::as_str)
-            .and_then(|name| config.accounts.get(name));
-        if let Some(account) = known.filter(|account| Origin::of(&account.instance) == *origin) {
+/// What is known without asking a server.
+struct Book<'a> {
+    config: &'a Config,
+    cache: FileCache,
+    now: DateTime<Utc>,
+}
+
+impl Book<'_> {
+    /// What was wrong with an account in its last pass.
+    fn troubles(&self, account: &str) -> Vec<Trouble> {
+        let known = self.cache.get(&troubles_entry(account), Duration::MAX, self.now);
+        known
+            .and_then(|value| serde_json::from_value(value).ok())
+            .unwrap_or_default()
+    }
+
+    /// The configuration's name of an account; if that isn't known, its address.
+    fn name(&self, entry: &str, origin: &Origin) -> String {
+        let here = |account: &&Account| Origin::of(&account.instance) == *origin;
+        let known = self.cache.get(entry, Duration::MAX, self.now);
+        let known = known.as_ref().and_then(Value::as_str);
+        if let Some(account) = known.and_then(|name| self.config.accounts.get(name)).filter(here) {
             return account.name.clone();
         }
-        let mut names = config.accounts.values().filter(|a| Origin::of(&a.instance) == *origin);
-        match (names.next(), names.next()) {
+        let mut there = self.config.accounts.values().filter(here);
+        match (there.next(), there.next()) {
             (Some(only), None) => only.name.clone(),
             _ => origin.to_string(),
         }
-    };
-    let from = named(&name_entry(&delivery.source), &delivery.source.0.origin());
-    let to = named(&name_entry(&delivery.key.to), &delivery.key.to.origin);
-    Line::of(delivery, "", (&from, &to), now)
+    }
+
+    /// A delivery as it stands; one that nothing was done for yet waits, for its accounts if they have trouble.
+    fn line(&self, delivery: &Delivery, troubles: &[Trouble]) -> Line {
+        let from = self.name(&name_entry(&delivery.source), &delivery.source.0.origin());
+        let to = self.name(&name_entry(&delivery.key.to), &delivery.key.to.origin);
+        let mut line = Line::of(delivery, "", (&from, &to), self.now);
+        if line.state == StateName::Seen {
+            line.state = StateName::Waiting;
+            let trouble = troubles.iter().find(|trouble| [&from, &to].contains(&&trouble.account));
+            line.reason = Some(match trouble {
+                Some(trouble) => trouble.message.clone(),
+                None => "the next pass begins with it".into(),
+            });
+        }
+        line
+    }
 }

@@ -110,6 +110,9 @@ pub struct Waiting {
     pub times: u32,
 }
 
+/// What a part waits for that a person has set free.
+pub const SET_FREE: &str = "it was set free to be tried again";
+
 /// What becomes one status.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Part {
@@ -270,7 +273,7 @@ impl Part {
     /// Free to be tried from the beginning. What exists of it at the destination is asked about again instead.
     pub fn set_free(&mut self, now: DateTime<Utc>) {
         let waiting = Waiting {
-            reason: "it was set free to be tried again".into(),
+            reason: SET_FREE.into(),
             not_before: now,
             times: 0,
         };

@@ -9,7 +9,7 @@ use super::echo::Echo;
 use super::listing::pause;
 use super::pass::{Advance, Candidate, Run};
 use super::{Engine, Leg, Route, SyncError, clipped, echo, inspect, preview, publish, reconcile};
-use crate::ledger::{Basis, Changes, Delivery, Part, PartState, Skip, Stage, Waiting};
+use crate::ledger::{Basis, Changes, Delivery, Part, PartState, SET_FREE, Skip, Stage, Waiting};
 use crate::transform::{PartPlan, Plan, Verdict, plan};
 
 /// How often a post that needs its creator is looked at again by itself.
@@ -50,9 +50,10 @@ impl Run<'_> {
         let engine = self.engine;
         let route = &self.routes[candidate.route];
         let leg = &route.to[candidate.leg];
-        let (Some(source), Some(receiver)) = (engine.sources.get(&route.from), engine.destinations.get(&leg.to)) else {
+        let (Some(reader), Some(receiver)) = (engine.sources.get(&route.from), engine.destinations.get(&leg.to)) else {
             return Ok(Advance::Rest);
         };
+        let source = &reader.adapter;
         let destination = match &receiver.adapter {
             Ok(adapter) => adapter.as_ref(),
             Err(why) => return Ok(Advance::AuthLost(why.clone())),
@@ -308,6 +309,14 @@ async fn settled(
         }
         Ok(Settling::InWork { until, what }) => (again(until, what, 0), Advance::Rest),
         // Nothing is there any more: set free, it is made anew.
+        Ok(Settling::Gone { .. }) if waiting.reason == SET_FREE => {
+            part.state = PartState::Failed {
+                reason: String::new(),
+                copy: None,
+            };
+            part.set_free(now);
+            (part.state.clone(), Advance::Again)
+        }
         Ok(Settling::Gone { reason }) => (
             PartState::Failed {
                 reason: clipped(&reason),

@@ -1,8 +1,6 @@
 //! A copy is never a source (invariant 4): not by its uri, not by the program that posted it, and not by the link and the
 //! words that it carries, which also hold when the ledger was lost.
 
-use std::collections::BTreeSet;
-
 use tombolo_model::{ApId, Fetched, Media, MediaKind, Post, SourceError};
 use tombolo_text as text;
 
@@ -46,27 +44,23 @@ pub(super) async fn copied(engine: &Engine, delivery: &Delivery, post: &Post) ->
     let own = delivery.source.0.origin();
     let words = words(post);
     for link in links_of(&words.body, post).into_iter().take(MOST_LINKS) {
-        let mut asked = BTreeSet::new();
-        for route in &engine.routes {
-            let Some(source) = engine.sources.get(&route.from).filter(|_| asked.insert(&route.from)) else {
-                continue;
-            };
+        for reader in engine.sources.values() {
             // Ids may have another host than the instance.
-            let id = match source.id().await {
+            let id = match reader.adapter.id().await {
                 Ok(id) => id,
-                Err(e) if link.origin() == route.origin => match doubt(&link, &e) {
+                Err(e) if link.origin() == reader.instance => match doubt(&link, &e) {
                     Some(unclear) => return Ok(unclear),
                     None => continue,
                 },
                 Err(_) => continue,
             };
-            if link.origin() != route.origin && link.origin() != id.0.origin() {
+            if link.origin() != reader.instance && link.origin() != id.0.origin() {
                 continue;
             }
             if id == delivery.source && link.origin() == own {
                 continue;
             }
-            let original = match source.fetch(&link).await {
+            let original = match reader.adapter.fetch(&link).await {
                 Ok(Fetched::Post(original)) => original,
                 Ok(_) => continue,
                 Err(e) => match doubt(&link, &e) {
@@ -82,12 +76,15 @@ pub(super) async fn copied(engine: &Engine, delivery: &Delivery, post: &Post) ->
     Ok(Echo::Original)
 }
 
-/// Whether a failure leaves it open what a link leads to. A server that doesn't show it shows no original of a copy either.
+/// Whether a failure leaves it open what a link leads to. What a server shows to nobody is no original; what it shows only
+/// to those who are signed in may be one.
 fn doubt(link: &ApId, error: &SourceError) -> Option<Echo> {
     match error {
-        SourceError::Transient(_) | SourceError::Throttled { .. } => Some(Echo::CannotTell(format!(
-            "it links to {link}, and whether it is a copy of that can't be told: {error}"
-        ))),
+        SourceError::Transient(_) | SourceError::Throttled { .. } | SourceError::Unsupported(_) => {
+            Some(Echo::CannotTell(format!(
+                "it links to {link}, and whether it is a copy of that can't be told: {error}"
+            )))
+        }
         _ => None,
     }
 }
@@ -173,6 +170,8 @@ fn plain(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use tombolo_model::{Markup, PostKind, Readiness, Visibility};
 
     use super::*;

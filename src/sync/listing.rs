@@ -389,7 +389,9 @@ impl Desk<'_> {
                 if was_there {
                     changes.put_baseline(self.id, &key);
                 } else {
-                    changes.put_delivery(&Delivery::seen(key, self.id, sighting, false));
+                    // What is new goes out in the order of its dates; some lists tell none.
+                    let sighting = self.dated(Since::Beginning, sighting).await?;
+                    changes.put_delivery(&Delivery::seen(key, self.id, &sighting, false));
                 }
             }
             Some(mut delivery) => match &delivery.stage {

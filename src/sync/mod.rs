@@ -34,7 +34,7 @@ use crate::ledger::{Ledger, StoreError};
 use crate::transform::Settings;
 
 pub use listing::Memory;
-pub(crate) use pass::name_entry;
+pub(crate) use pass::{name_entry, troubles_entry};
 pub use report::{CopyRef, Counts, Line, Observer, Summary, Trouble, TroubleKind};
 pub use workshop::Workshop;
 pub(crate) use workshop::find_ffmpeg;
@@ -55,14 +55,23 @@ pub struct Engine {
     pub cache: Arc<dyn Cache>,
     /// All routes of the configuration, also those that no run takes.
     pub routes: Vec<Route>,
-    /// All accounts that are read by any route, by name.
-    pub sources: BTreeMap<String, Arc<dyn Source>>,
+    /// All accounts of any route, by name: those that are read, and those where a post's original may be.
+    pub sources: BTreeMap<String, Reader>,
     /// Accounts that are published to, by name.
     pub destinations: BTreeMap<String, Receiver>,
     /// What this process remembers of its reading.
     pub memory: Mutex<Memory>,
     /// Set when the run is to end at the next safe place.
     pub stopping: Arc<AtomicBool>,
+}
+
+/// An account that is read, or whose posts are looked at where others link to them.
+#[derive(Clone)]
+pub struct Reader {
+    /// Its instance.
+    pub instance: Origin,
+    /// The adapter.
+    pub adapter: Arc<dyn Source>,
 }
 
 /// An account that is published to.
@@ -91,8 +100,6 @@ pub struct Route {
     pub author: String,
     /// What its instance runs.
     pub platform: Platform,
-    /// Where that instance is.
-    pub origin: Origin,
     /// Where its posts go.
     pub to: Vec<Leg>,
 }

@@ -9,7 +9,7 @@ use url::Url;
 
 use super::listing::{self, Target};
 use super::{Engine, Line, Observer, Receiver, Route, RunOptions, Summary, SyncError, Trouble, TroubleKind};
-use crate::assemble::scopes;
+use crate::assemble::remedy;
 use crate::ledger::{Delivery, StateName};
 
 /// How long an account's identity is believed without asking. It is asked anyway before anything is published.
@@ -76,6 +76,8 @@ pub(super) struct Run<'a> {
     summary: Summary,
     ids: HashMap<String, DestinationId>,
     standing: HashMap<DestinationId, Standing>,
+    /// Which accounts' servers, asked whose token it is, want to be left alone until then, and why.
+    asked_to_wait: HashMap<String, (DateTime<Utc>, String)>,
     pub(super) sources: HashMap<String, SourceId>,
     /// What may exist at destinations without being known, with their titles.
     pub(super) unresolved: HashMap<DestinationId, BTreeMap<DeliveryKey, String>>,
@@ -99,6 +101,7 @@ impl<'a> Run<'a> {
             summary: Summary::default(),
             ids: HashMap::new(),
             standing: HashMap::new(),
+            asked_to_wait: HashMap::new(),
             sources: HashMap::new(),
             unresolved: HashMap::new(),
             begun: (HashSet::new(), HashSet::new()),
@@ -116,14 +119,33 @@ impl<'a> Run<'a> {
         self.sources.iter().for_each(|(name, id)| self.remember_name(id, name));
         let candidates = self.candidates(&opened)?;
         self.work(candidates).await?;
+        self.remember_troubles();
         Ok(self.summary)
     }
 
     /// Keeps what the configuration calls an account, for people who ask without a run.
     fn remember_name(&self, account: &impl std::fmt::Display, name: &str) {
-        let (entry, now, name) = (name_entry(account), self.engine.clock.now(), serde_json::json!(name));
-        if self.engine.cache.get(&entry, IDENTITY_AGE, now).as_ref() != Some(&name) {
-            self.engine.cache.put(&entry, &name, now);
+        self.remember(&name_entry(account), &serde_json::json!(name));
+    }
+
+    /// Keeps what is wrong with the accounts of this run, or that nothing is.
+    fn remember_troubles(&self) {
+        let accounts: HashSet<&str> = self
+            .routes
+            .iter()
+            .flat_map(|route| route.to.iter().map(|leg| leg.to.as_str()).chain([route.from.as_str()]))
+            .collect();
+        for account in accounts {
+            let all = self.summary.troubles.iter();
+            let own: Vec<&Trouble> = all.filter(|trouble| trouble.account == account).collect();
+            self.remember(&troubles_entry(account), &serde_json::json!(own));
+        }
+    }
+
+    fn remember(&self, entry: &str, value: &serde_json::Value) {
+        let now = self.engine.clock.now();
+        if self.engine.cache.get(entry, IDENTITY_AGE, now).as_ref() != Some(value) {
+            self.engine.cache.put(entry, value, now);
         }
     }
 
@@ -212,6 +234,14 @@ impl<'a> Run<'a> {
                 Ok(None)
             }
             Err(e) => {
+                match &e {
+                    DestinationError::Throttled { what, until } => {
+                        self.asked_to_wait.insert(name.to_owned(), (*until, what.clone()));
+                    }
+                    _ => {
+                        self.asked_to_wait.remove(name);
+                    }
+                }
                 let (kind, message) = destination_trouble(name, receiver.platform, &receiver.instance, &e);
                 self.trouble(name, kind, message);
                 Ok(None)
@@ -226,9 +256,10 @@ impl<'a> Run<'a> {
         names.dedup();
         let mut opened = Vec::new();
         for name in names {
-            let Some(source) = self.engine.sources.get(name) else {
+            let Some(reader) = self.engine.sources.get(name) else {
                 continue;
             };
+            let source = &reader.adapter;
             self.summary.sources.0 += 1;
             let targets: Vec<Target> = routes
                 .iter()
@@ -524,13 +555,11 @@ impl<'a> Run<'a> {
                         .troubles
                         .iter()
                         .any(|t| t.account == name && t.kind == TroubleKind::SignInNeeded);
-                    let standing = if signed_out {
-                        Standing::Lost
-                    } else {
-                        Standing::Blocked(
-                            self.engine.clock.now() + BREATHER,
-                            "the instance can't be reached".into(),
-                        )
+                    let soon = self.engine.clock.now() + BREATHER;
+                    let standing = match self.asked_to_wait.get(&name) {
+                        _ if signed_out => Standing::Lost,
+                        Some((until, what)) => Standing::Blocked((*until).max(soon), what.clone()),
+                        None => Standing::Blocked(soon, "the instance can't be reached".into()),
                     };
                     self.standing.insert(to, standing);
                     return Ok(());
@@ -570,10 +599,10 @@ impl<'a> Run<'a> {
                     break;
                 }
                 Advance::AuthLost(reason) => {
-                    let scopes = scopes(to.platform);
+                    let remedy = remedy(to.platform);
                     let message = format!(
-                        "account {name:?} needs a new sign-in: {reason}. Give it a working token, with {scopes} (and \
-                         restart tombolo run); its deliveries keep their states until then"
+                        "account {name:?} needs a new sign-in: {reason}. {remedy} (and restart tombolo run); its \
+                         deliveries keep their states until then"
                     );
                     self.trouble(&name, TroubleKind::SignInNeeded, message);
                     self.engine
@@ -591,6 +620,11 @@ impl<'a> Run<'a> {
 /// Where the cache has what the configuration calls a source or destination.
 pub(crate) fn name_entry(account: &impl std::fmt::Display) -> String {
     format!("name of {account}")
+}
+
+/// Where the cache has what was wrong with an account in its last run, by its name.
+pub(crate) fn troubles_entry(account: &str) -> String {
+    format!("troubles of {account}")
 }
 
 fn identity_name(receiver: &Receiver) -> String {
@@ -621,9 +655,9 @@ fn destination_trouble(
         DestinationError::AuthLost(why) => (
             TroubleKind::SignInNeeded,
             format!(
-                "account {name:?} needs a new sign-in at {}: {why}. Give it a working token, with {}",
+                "account {name:?} needs a new sign-in at {}: {why}. {}",
                 Origin::of(instance),
-                scopes(platform)
+                remedy(platform)
             ),
         ),
         DestinationError::Transient(why) => (

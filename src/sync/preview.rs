@@ -81,6 +81,7 @@ fn of_media(media: &MediaPlan, limits: &Limits, workshop: &Workshop) -> Value {
     json!({
         "kind": media.kind,
         "alt": media.alt,
+        "alt_goes_on_with_subtitles": media.transcript.as_ref().map(|caption| &caption.language),
         "focus": media.focus,
         "rungs": rungs,
         "passed_over": media.passed_over,

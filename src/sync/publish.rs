@@ -456,6 +456,17 @@ impl Order<'_> {
         index: usize,
         reason: String,
     ) -> Result<Advance, SyncError> {
+        // What is being stopped has not failed.
+        if self.engine.is_stopping() {
+            let part = waiting_part(
+                part,
+                "tombolo was stopped in the middle of it",
+                self.engine.clock.now(),
+                0,
+            );
+            note_part(self.engine, candidate, place, part).await?;
+            return Ok(Advance::Rest);
+        }
         part.file_tries = part.file_tries.saturating_add(1);
         let now = self.engine.clock.now();
         let since = *part.file_fails_since.get_or_insert(now);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tombolo_model::{Copy, ProgressSink, ReaderInfo};
 
 use crate::ledger::{Delivery, StateName};
@@ -84,7 +84,7 @@ impl Line {
 }
 
 /// Something that concerns a whole account, not one post.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trouble {
     /// The account's name.
     pub account: String,
@@ -95,7 +95,7 @@ pub struct Trouble {
 }
 
 /// Kinds of troubles.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TroubleKind {
     /// The token doesn't work, lacks a permission, or belongs to another account.

@@ -515,6 +515,7 @@ fn failed(error: VideoError) -> MediaError {
     match error {
         VideoError::Full(error) => full(error),
         VideoError::Io(error) => disk(error),
+        error @ VideoError::Ended { .. } => MediaError::Transient(error.to_string()),
         other => MediaError::Unusable(other.to_string()),
     }
 }

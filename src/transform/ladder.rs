@@ -8,6 +8,7 @@ use tombolo_text as text;
 use url::Url;
 
 use super::plan::{Captions, Settings};
+use super::words::words;
 
 /// What a multipart request has besides the file: field names, boundaries, headers, alternative text.
 pub const MULTIPART_FRAME: u64 = 8 * 1024;
@@ -306,15 +307,38 @@ pub(super) fn slideshow(post: &Post, seconds: u32, facts: &Facts, limits: &Limit
     }
 }
 
-/// The alternative text: the creator's, or for what plays the post's title.
+/// The alternative text: the creator's, or for what plays the post's title. One that is too short for the instance goes on
+/// with what the post says, so that the medium isn't refused for want of words.
 fn alt(post: &Post, media: &Media, limits: &Limits) -> Option<String> {
-    let most = limits.text.alt_max;
-    match media.alt.as_deref().filter(|alt| !alt.trim().is_empty()) {
-        // A server trims it: what was meant and what is there are compared.
-        Some(alt) => Some(alt.trim().chars().take(most).collect::<String>().trim_end().to_owned()),
+    let (least, most) = (limits.text.alt_min, limits.text.alt_max);
+    // A server trims it: what was meant and what is there are compared.
+    let cut = |text: &str| text.trim().chars().take(most).collect::<String>().trim_end().to_owned();
+    let alt = match media.alt.as_deref().filter(|alt| !alt.trim().is_empty()) {
+        Some(alt) => Some(cut(alt)),
         None if media.kind == MediaKind::Video => Some(text::alt_text(post.title.as_deref().unwrap_or_default(), most)),
         None => None,
+    };
+    let enough = |alt: &str| alt.chars().count() >= least;
+    if least == 0 || alt.as_deref().is_some_and(enough) {
+        return alt;
     }
+    let kind = match media.kind {
+        MediaKind::Image => "Picture",
+        MediaKind::Animation => "Animation",
+        MediaKind::Video => "Video",
+        MediaKind::Audio => "Sound",
+    };
+    let named = match alt {
+        Some(alt) if alt.starts_with(kind) => alt,
+        Some(alt) => format!("{kind}: {alt}"),
+        None => format!("{kind}, not described"),
+    };
+    if enough(&named) {
+        return Some(cut(&named));
+    }
+    let words = words(post);
+    let said = text::clean_line(&format!("{} {}", words.title.unwrap_or_default(), words.body));
+    Some(cut(&format!("{named}. It belongs to a post that says: {said}")))
 }
 
 /// The subtitles in the post's language, written by a person where there are such.

@@ -88,6 +88,7 @@ fn toots() -> Limits {
             link: LinkCost::Fixed(23),
             warning_counts: true,
             alt_max: 1500,
+            alt_min: 0,
             warning_max: None,
             escape_angle: false,
             alone: true,

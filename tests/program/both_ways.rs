@@ -384,6 +384,9 @@ async fn an_account_that_is_signed_out_keeps_no_other_from_its_posts() {
         pass.stderr
     );
     assert_eq!(islands.toots.statuses("me").len(), 1);
+    let status = tombolo.run(&["status"]).await;
+    let status = String::from_utf8_lossy(&status.stdout).into_owned();
+    assert!(status.contains("account \"second\" "), "{status}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -409,4 +412,58 @@ async fn photos_that_were_skipped_become_a_slideshow_when_the_route_changes_and_
     assert!(tombolo.sync(&[]).await.lines.is_empty());
     let pass = tombolo.sync(&["--since", "beginning", "--wait", "60s"]).await;
     assert_eq!(pass.count("published"), 1, "{}{}", pass.stdout, pass.stderr);
+}
+
+/// As GoToSocial does: who isn't signed in is shown nothing.
+fn shows_nothing_to_strangers(islands: &Islands) {
+    islands.toots.set_ways(tombolo_mastodon::stand_in::Ways {
+        anonymous_api: false,
+        unsigned_objects: false,
+        ..tombolo_mastodon::stand_in::Ways::default()
+    });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_is_known_with_a_new_ledger_where_its_original_is_shown_to_its_author_only() {
+    let back = "[routes.back]\nfrom = \"photos\"\nto = [\"toots\"]\nsince = \"beginning\"\n";
+    let there = "[routes.there]\nfrom = \"toots\"\nto = [\"photos\"]\nsince = \"beginning\"\n";
+    // Both routes are configured and one is run; or there is the way back alone.
+    for (later, arguments) in [(format!("{there}{back}"), &["back"][..]), (back.to_owned(), &[])] {
+        let islands = Islands::new().await;
+        shows_nothing_to_strangers(&islands);
+        islands.toot(NewStatus::new("A walk along the shore in May").media(Attached::new(photo(1)).alt("Sea")));
+        let tombolo = Tombolo::configured(&format!("{}\n{there}", islands.accounts));
+        assert_eq!(tombolo.sync(&[]).await.count("published"), 1);
+        std::fs::remove_dir_all(tombolo.data_dir()).expect("the ledger is lost");
+        tombolo.configure(&format!("{}\n{later}", islands.accounts));
+        let pass = tombolo.sync(arguments).await;
+        assert_eq!(pass.count("skipped"), 1, "{}{}", pass.stdout, pass.stderr);
+        assert!(reason(&pass).contains("a copy of"), "{}", reason(&pass));
+        assert_eq!(islands.toots.statuses("me").len(), 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_may_be_a_copy_of_a_post_that_nobody_here_may_see_waits() {
+    let islands = Islands::new().await;
+    shows_nothing_to_strangers(&islands);
+    islands.toot(NewStatus::new("A walk along the shore in May").media(Attached::new(photo(1)).alt("Sea")));
+    let tombolo = islands.route("toots", "photos", "");
+    assert_eq!(tombolo.sync(&[]).await.count("published"), 1);
+    std::fs::remove_dir_all(tombolo.data_dir()).expect("the ledger is lost");
+    // The first account's token is no longer there.
+    let start = islands.accounts.find("[accounts.toots]").unwrap();
+    let token = islands.accounts[start..]
+        .lines()
+        .find(|line| line.starts_with("token"))
+        .unwrap();
+    let accounts = islands.accounts.replace(token, "");
+    tombolo.configure(&format!(
+        "{accounts}\n[routes.there]\nfrom = \"toots\"\nto = [\"second\"]\n\
+         [routes.on]\nfrom = \"photos\"\nto = [\"gallery\"]\nsince = \"beginning\"\n"
+    ));
+    let pass = tombolo.sync(&["on", "--wait", "0s"]).await;
+    assert_eq!(pass.count("waiting"), 1, "{}{}", pass.stdout, pass.stderr);
+    assert!(reason(&pass).contains("can't be told"), "{}", reason(&pass));
+    assert!(islands.photos.statuses("second").is_empty());
 }

@@ -7,7 +7,7 @@ use tombolo_model::TestClock;
 use tombolo_net::stand_in::Fault;
 use tombolo_peertube::stand_in::{NewVideo, Privacy, State, VideoFile};
 
-use crate::rig::{World, playable, publish, video};
+use crate::rig::{World, killed_often, playable, publish, video};
 
 fn texts(statuses: &[Posted]) -> Vec<&str> {
     statuses.iter().map(|s| s.text.as_str()).collect()
@@ -460,23 +460,14 @@ async fn the_servers_limit_of_uploads_is_kept_and_the_rest_waits() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_at_any_moment_there_is_one_copy_each_whatever_the_server_does_with_keys() {
-    use tombolo_model::{Entropy, SeededEntropy};
     for (seed, idempotency) in [(1, Idempotency::Repeat500), (2, Idempotency::Ignored)] {
         let world = World::new("since = \"beginning\"").await;
         world.toots.set_idempotency(idempotency);
         publish(&world.tube, 0..10);
-        let dice = SeededEntropy::new(seed);
-        let mut posts = std::collections::BTreeSet::new();
-        for _ in 0..12 {
-            let mut child = world.tombolo.spawn(&["sync", "--limit", "100"]);
-            tokio::time::sleep(std::time::Duration::from_millis(20 + dice.bits() % 500)).await;
-            child.kill().expect("it can be killed");
-            child.wait().expect("it ended");
-            posts.insert(world.toots.arrivals().count("POST", "/api/v1/statuses"));
-        }
+        let arrived = || world.toots.arrivals().count("POST", "/api/v1/statuses");
+        killed_often(&world.tombolo, &["sync", "--limit", "100"], seed, arrived).await;
         let last = world.tombolo.sync(&["--limit", "100"]).await;
         assert_eq!(last.code, 0, "{}{}", last.stdout, last.stderr);
-        assert!(posts.len() > 2, "killed before, between and after posts: {posts:?}");
         let statuses = world.statuses();
         assert_eq!(statuses.len(), 10, "{:?}", texts(&statuses));
         for n in 0..10 {
@@ -699,4 +690,22 @@ async fn a_post_that_became_public_again_while_nothing_could_be_sent_is_not_forg
     world.tube.set_privacy(&video.uuid, Privacy::PUBLIC);
     assert_eq!(world.tombolo.sync(&["--limit", "0"]).await.count("waiting"), 1);
     assert_eq!(world.tombolo.sync(&[]).await.count("published"), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn several_new_videos_go_out_in_the_order_of_their_dates_by_a_list_without_dates_too() {
+    let world = World::reading("alice_channel", "outbox", "").await;
+    publish(&world.tube, 0..1);
+    assert_eq!(world.tombolo.sync(&[]).await.code, 0);
+    let now = Utc::now();
+    for minutes in 1..7 {
+        world
+            .tube
+            .publish(video(minutes).at(now + TimeDelta::minutes(i64::try_from(minutes).expect("few") - 30)));
+    }
+    let pass = world.tombolo.sync(&[]).await;
+    assert_eq!(pass.count("published"), 6, "{}{}", pass.stdout, pass.stderr);
+    let titles: Vec<String> = world.statuses().iter().map(|s| s.text[..9].to_owned()).collect();
+    let expected: Vec<String> = (1..7).map(|n| format!("Video {n:03}")).collect();
+    assert_eq!(titles, expected);
 }

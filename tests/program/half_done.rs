@@ -9,8 +9,8 @@ use tombolo_net::stand_in::{Fault, FaultRule};
 use tombolo_peertube::stand_in::NewVideo;
 use tombolo_pixelfed::stand_in::{InstanceLimits, NewMedia, NewPost};
 
-use crate::islands::{Islands, photo, reason};
-use crate::rig::{Pass, Tombolo, playable};
+use crate::islands::{Islands, made, only, photo, reason};
+use crate::rig::{Pass, Tombolo, ffmpeg, playable, until};
 
 /// The second status is answered with this, the first is made.
 fn second_status(islands: &Islands, times: u32, status: u16) {
@@ -520,4 +520,82 @@ async fn a_post_that_waits_is_tried_without_waiting_longer_when_it_is_named() {
     let pass = tombolo.sync(&["--wait", "0s"]).await;
     assert_eq!(pass.count("published"), 1, "{}{}", pass.stdout, pass.stderr);
     assert_eq!(islands.toots.statuses("second").len(), 1);
+}
+
+/// Whether an ffmpeg works in this folder, and has done so for a moment.
+fn encodes_in(dir: &std::path::Path) -> bool {
+    let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let mut ours = processes.filter(|process| {
+        let of = |name: &str| process.path().join(name);
+        let is_ffmpeg = std::fs::read_to_string(of("comm")).is_ok_and(|comm| comm.trim() == "ffmpeg");
+        is_ffmpeg && std::fs::read_link(of("cwd")).is_ok_and(|cwd| cwd.starts_with(dir))
+    });
+    ours.next().is_some()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_encode_that_is_interrupted_with_its_whole_group_begins_again_and_no_lesser_form_goes() {
+    use std::os::unix::process::CommandExt;
+    if !ffmpeg() {
+        return;
+    }
+    for (signal, command) in [("INT", "sync"), ("TERM", "run")] {
+        let islands = Islands::new().await;
+        islands.toots.set_limits(TootLimits {
+            video_size_limit: 600_000,
+            ..TootLimits::default()
+        });
+        let noise =
+            "-f lavfi -i testsrc2=s=1280x720:r=30:d=12 -f lavfi -i sine=d=12 -c:v libx264 -preset ultrafast -c:a aac";
+        let film = made("film.mp4", noise);
+        islands.tube.publish(NewVideo::titled("Low tide").clip(1280, 720, film));
+        let tombolo = islands.route("tube", "toots", "");
+        let mut start = tombolo.command(&[command]);
+        start
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null());
+        let mut running = start.process_group(0).spawn().expect("it starts");
+        let work = tombolo.data_dir();
+        until("the encode", || encodes_in(&work)).await;
+        let group = format!("-{}", running.id());
+        let told = std::process::Command::new("kill")
+            .args(["-s", signal, "--", &group])
+            .status();
+        assert!(told.expect("kill is there").success());
+        tokio::task::spawn_blocking(move || running.wait().expect("it ends"))
+            .await
+            .expect("it ended");
+        assert!(!encodes_in(&work), "{command}: nothing works on behind its back");
+        assert!(
+            islands.toots.statuses("me").is_empty(),
+            "{command}: nothing lesser was sent"
+        );
+        let pass = tombolo.sync(&["--wait", "60s"]).await;
+        assert_eq!(pass.count("published"), 1, "{}{}", pass.stdout, pass.stderr);
+        let status = only(islands.toots.statuses("me"));
+        assert!(
+            status.media[0].media_type.starts_with("video/"),
+            "{command}: {status:?}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_asks_to_wait_is_said_to_and_not_to_be_out_of_reach() {
+    let islands = Islands::new().await;
+    islands.toot(NewStatus::new("Patience"));
+    let tombolo = islands.route("toots", "photos", "kinds = [\"text\", \"photo\"]");
+    let whose = "/api/v1/accounts/verify_credentials";
+    assert_eq!(tombolo.sync(&[]).await.code, 0, "whose token it is is known");
+    islands.toot(NewStatus::new("A wave").media(Attached::new(photo(1)).alt("Sea")));
+    let later = vec![
+        ("retry-after".into(), "1200".into()),
+        ("content-type".into(), "application/json".into()),
+    ];
+    let tired = Fault::Answer(429, later, r#"{"error":"Too many"}"#.into());
+    islands.photos.faults().next("GET", whose, u32::MAX, tired);
+    let pass = tombolo.sync(&["--wait", "0s"]).await;
+    assert_eq!(pass.count("waiting"), 1, "{}{}", pass.stdout, pass.stderr);
+    let why = reason(&pass);
+    assert!(!why.contains("can't be reached") && why.contains("until"), "{why}");
 }

@@ -8,14 +8,14 @@ use bytes::Bytes;
 use chrono::{TimeDelta, Utc};
 use serde_json::Value;
 use tombolo_mastodon::stand_in::{self as mastodon, Elsewhere, NewMedia as Attached, NewStatus, Posted, Ways};
-use tombolo_model::{Entropy, SeededEntropy};
+
 use tombolo_net::stand_in::{Arrivals, Fault, FaultRule, Faults};
 use tombolo_peertube::stand_in::{Caption, FileBody, ImportOutcome, NewVideo};
 use tombolo_pixelfed::stand_in::{InstanceLimits, NewMedia, NewPost};
 
 use crate::hostile::{CHANNEL, Hostile, good_file};
 use crate::islands::{Islands, photo, reason};
-use crate::rig::{Pass, Tombolo, ffmpeg, has, media, playable, until, video};
+use crate::rig::{Pass, Tombolo, ffmpeg, has, killed_often, media, playable, until, video};
 
 /// A route that carries everything there is, once.
 async fn carried(islands: &Islands, from: &str, to: &str, more: &str) -> Pass {
@@ -996,21 +996,11 @@ async fn a_thread_killed_at_any_moment_is_completed_and_nothing_is_there_twice()
         islands.toots.set_idempotency(idempotency);
         shot(&islands, "Ten waves", 10);
         let tombolo = islands.route("photos", "toots", "");
-        killed_often(&tombolo, seed).await;
+        let arrivals = islands.toots.arrivals();
+        killed_often(&tombolo, &["sync"], seed, || arrivals.count("POST", "/api/")).await;
         let pass = tombolo.sync(&[]).await;
         assert_eq!(pass.code, 0, "{}{}", pass.stdout, pass.stderr);
         is_whole_thread(&islands.toots.statuses("me"));
-    }
-}
-
-/// Begins a pass some times, and kills it at a moment that the dice choose.
-async fn killed_often(tombolo: &Tombolo, seed: u64) {
-    let dice = SeededEntropy::new(seed);
-    for _ in 0..10 {
-        let mut child = tombolo.spawn(&["sync"]);
-        tokio::time::sleep(Duration::from_millis(20 + dice.bits() % 500)).await;
-        child.kill().expect("it can be killed");
-        child.wait().expect("it ended");
     }
 }
 
@@ -1080,7 +1070,8 @@ async fn an_album_killed_at_any_moment_is_completed_and_nothing_is_there_twice()
     let islands = Islands::new().await;
     ten_photos(&islands);
     let tombolo = islands.route("toots", "photos", "");
-    killed_often(&tombolo, 13).await;
+    let arrivals = islands.photos.arrivals();
+    killed_often(&tombolo, &["sync"], 13, || arrivals.count("POST", "/api/")).await;
     let pass = tombolo.sync(&["--wait", "5m"]).await;
     assert_eq!(pass.code, 0, "{}{}", pass.stdout, pass.stderr);
     are_whole_albums(&islands);
@@ -1097,7 +1088,9 @@ async fn several_videos_of_one_post_killed_at_any_moment_are_each_there_once() {
     }
     islands.toot(status);
     let tombolo = islands.route("toots", "tube", "");
-    killed_often(&tombolo, 14).await;
+    let arrivals = islands.tube.arrivals();
+    let writes = || arrivals.count("POST", "/api/v1/videos") + arrivals.count("PUT", "/api/v1/videos");
+    killed_often(&tombolo, &["sync"], 14, writes).await;
     // An upload that was cut is gone on with after a while.
     let pass = tombolo.sync(&["--wait", "5m"]).await;
     assert_eq!(pass.code, 0, "{}{}", pass.stdout, pass.stderr);
@@ -1129,5 +1122,46 @@ async fn no_more_hashtags_and_old_posts_go_out_than_the_route_says() {
     );
     for copy in islands.toots.statuses("me") {
         assert!(copy.text.ends_with("\n\n#sea"), "{}", copy.text);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_alternative_texts_have_a_least_length_short_ones_and_none_go_on_with_what_the_post_says() {
+    for (least, expected) in [
+        (10, ["A wave on a beach", "Picture: A gull", "Picture, not described"]),
+        (
+            40,
+            [
+                "Picture: A wave on a beach. It belongs to a post that says: Three by the sea",
+                "Picture: A gull. It belongs to a post that says: Three by the sea",
+                "Picture, not described. It belongs to a post that says: Three by the sea",
+            ],
+        ),
+    ] {
+        let islands = Islands::new().await;
+        islands.toots.set_ways(Ways {
+            alt_min: least,
+            ..Ways::default()
+        });
+        let mut undescribed = NewMedia::new(photo(3), "");
+        undescribed.description = None;
+        islands.share(NewPost {
+            text: "Three by the sea".into(),
+            media: vec![
+                NewMedia::new(photo(1), "A wave on a beach"),
+                NewMedia::new(photo(2), "A gull"),
+                undescribed,
+            ],
+            ..NewPost::default()
+        });
+        carried(&islands, "photos", "toots", "").await;
+        let copy = only(islands.toots.statuses("me"));
+        let alts: Vec<&str> = copy.media.iter().filter_map(|m| m.description.as_deref()).collect();
+        assert_eq!(alts, expected);
+        assert_eq!(
+            islands.toots.arrivals().count("POST", "/api/v2/media"),
+            3,
+            "none was refused"
+        );
     }
 }

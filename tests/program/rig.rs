@@ -1,6 +1,7 @@
 //! The world of a test in two lines: islands, a configuration, and the program.
 #![allow(dead_code)]
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 use tombolo_mastodon::stand_in::{Mastodon, Posted};
-use tombolo_model::{Clock, SystemClock};
+use tombolo_model::{Clock, Entropy, SeededEntropy, SystemClock};
 use tombolo_peertube::stand_in::{NewVideo, Options, PeerTube, Published, VideoFile};
 
 /// The program with a data directory and a configuration of its own.
@@ -244,6 +245,34 @@ pub async fn until(what: &str, mut so: impl FnMut() -> bool) {
         assert!(begun.elapsed() < Duration::from_secs(60), "not within a minute: {what}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+/// Begins the program twelve times and kills it: early every third time, else about when one more write arrives at a
+/// server, before its answer or after it. `writes` counts them.
+pub async fn killed_often(tombolo: &Tombolo, arguments: &[&str], seed: u64, writes: impl Fn() -> usize) {
+    let dice = SeededEntropy::new(seed);
+    let mut met = BTreeSet::new();
+    for kill in 0..12 {
+        let mut child = tombolo.spawn(arguments);
+        let before = writes();
+        if kill % 3 == 0 {
+            tokio::time::sleep(Duration::from_millis(20 + dice.bits() % 500)).await;
+        } else {
+            // What only waits is killed waiting.
+            let begun = Instant::now();
+            while writes() <= before && begun.elapsed() < Duration::from_secs(4) {
+                if child.try_wait().is_ok_and(|ended| ended.is_some()) {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            tokio::time::sleep(Duration::from_millis(dice.bits() % 40)).await;
+        }
+        child.kill().expect("it can be killed");
+        child.wait().expect("it ended");
+        met.insert(writes());
+    }
+    assert!(met.len() > 2, "killed before, between and after writes: {met:?}");
 }
 
 /// Whether this machine has the programs. Where it hasn't, the test says that it is skipped; where all must run, it fails.

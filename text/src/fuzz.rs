@@ -42,6 +42,7 @@ pub fn template(data: &[u8]) {
         link: LinkCost::Fixed(23),
         warning_counts: true,
         alt_max: 1500,
+        alt_min: 0,
         warning_max: None,
         escape_angle: true,
         alone: true,

@@ -134,6 +134,7 @@ impl Template {
             link: LinkCost::Full,
             warning_counts: false,
             alt_max: 0,
+            alt_min: 0,
             warning_max: None,
             escape_angle: false,
             alone: true,

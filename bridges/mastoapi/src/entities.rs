@@ -373,6 +373,7 @@ pub fn parse_instance(value: &Value) -> Instance {
                 link,
                 warning_counts: true,
                 alt_max: small(media("description_limit", 1500)),
+                alt_min: small(media("description_minimum", 0)),
                 warning_max: None,
                 escape_angle: false,
                 alone: true,

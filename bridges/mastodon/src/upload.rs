@@ -46,7 +46,7 @@ pub(crate) async fn upload(
     let mut with_thumbnail = media.thumbnail.is_some();
     let mut again = false;
     let mut media = media.clone();
-    // What it said to the alternative text, which some want longer than any document says (GoToSocial). Mastodon doesn't.
+    // What it said to the alternative text: some want one longer than what an older instance document says (GoToSocial).
     let mut alt_refused: Option<String> = None;
     loop {
         let answer = send_file(client, index, &media, with_thumbnail, meter).await?;

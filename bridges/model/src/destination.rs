@@ -311,7 +311,7 @@ pub enum DestinationError {
     #[error("{0}")]
     Transient(String),
     /// The server asks to wait.
-    #[error("{what}; the server asks to wait until {until}")]
+    #[error("{what}; the server asks to wait until {}", until.format("%Y-%m-%d %H:%M:%S UTC"))]
     Throttled {
         /// What was asked.
         what: String,

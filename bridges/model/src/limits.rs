@@ -40,6 +40,10 @@ pub struct TextRules {
     pub warning_counts: bool,
     /// Longest alternative text, in code points.
     pub alt_max: usize,
+    /// Shortest alternative text, in code points; 0 where none is wanted. A medium with a shorter one is refused, and so is a
+    /// post with a medium that has none (GoToSocial's `media-description-min-chars`).
+    #[serde(default)]
+    pub alt_min: usize,
     /// Longest content warning by itself, in code points, where there is such a bound.
     #[serde(default)]
     pub warning_max: Option<usize>,

@@ -12,7 +12,7 @@ pub enum NetError {
     #[error("{0}")]
     Transient(String),
     /// The server asks to wait longer than a request waits.
-    #[error("{what}; the server asks to wait until {until}")]
+    #[error("{what}; the server asks to wait until {}", until.format("%Y-%m-%d %H:%M:%S UTC"))]
     Throttled {
         /// Which request.
         what: String,

@@ -14,7 +14,6 @@ use tombolo_net::Net;
 use url::Url;
 
 use crate::caller::Caller;
-use crate::details::differ;
 use crate::place::Place;
 use crate::publish::{self, detail};
 use crate::wire::OwnVideo;
@@ -25,6 +24,8 @@ const SHORTEST_SETTLE: Duration = Duration::from_secs(60);
 /// Shortest and longest pause between two looks at a video that is being transcoded (contract peertube §9).
 const SHORTEST_LOOK: TimeDelta = TimeDelta::seconds(5);
 const LONGEST_LOOK: TimeDelta = TimeDelta::seconds(60);
+/// Moderators take hours, or never come.
+const LONGEST_LOOK_AT_MODERATION: TimeDelta = TimeDelta::hours(6);
 
 /// A channel of an account on a PeerTube instance.
 pub struct PeerTubeDestination {
@@ -110,23 +111,23 @@ fn channel_of(account: &str) -> Option<u64> {
 
 /// How far the instance is with a video (contract peertube §5).
 fn settling(copy: &Copy, video: &OwnVideo, now: DateTime<Utc>) -> Settling {
+    // The longer it takes, the more rarely it is asked.
+    let waited = video.created.map_or(SHORTEST_LOOK, |created| (now - created) / 2);
     let in_work = |what: &str| Settling::InWork {
-        // The longer it takes, the more rarely it is asked.
-        until: now
-            + video
-                .created
-                .map_or(SHORTEST_LOOK, |created| (now - created) / 2)
-                .clamp(SHORTEST_LOOK, LONGEST_LOOK),
+        until: now + waited.clamp(SHORTEST_LOOK, LONGEST_LOOK),
         what: what.to_owned(),
     };
     let failed = |reason: &str| Settling::Failed { reason: reason.into() };
     match video.state {
         Some(1) => {
-            let mut copy = copy.clone();
-            if video.blocked && !copy.differences.iter().any(|d| d.what == "moderation") {
-                differ(&mut copy, "moderation", "visible", "waiting for moderation, or blocked");
+            // Nobody but its owner sees it (contract peertube §9).
+            if video.blocked {
+                return Settling::InWork {
+                    until: now + waited.clamp(SHORTEST_LOOK, LONGEST_LOOK_AT_MODERATION),
+                    what: "moderation: nobody sees the video before a moderator of the instance lets it through".into(),
+                };
             }
-            Settling::Done(copy)
+            Settling::Done(copy.clone())
         }
         Some(2) => in_work("transcoding"),
         Some(3) => in_work("fetching the file"),

@@ -118,8 +118,9 @@ impl Place {
                 if let Some(quota) = quota
                     && nearly_used(used, quota)
                 {
+                    let how = if used >= quota { "used up" } else { "nearly used" };
                     warnings.push(format!(
-                        "the {which}quota of {} is nearly used: {used} of {quota} bytes",
+                        "the {which}quota of {} is {how}: {used} of {quota} bytes",
                         me.name
                     ));
                 }
@@ -191,6 +192,7 @@ impl Place {
                 link: LinkCost::Full,
                 warning_counts: false,
                 alt_max: 0,
+                alt_min: 0,
                 warning_max: config.has_summary().then_some(SUMMARY),
                 escape_angle: false,
                 alone: false,

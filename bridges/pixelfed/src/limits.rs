@@ -49,6 +49,7 @@ pub(crate) fn limits_of(document: &Value) -> Option<Limits> {
             link: LinkCost::Full,
             warning_counts: false,
             alt_max: ALT_MAX,
+            alt_min: 0,
             warning_max: Some(WARNING_MAX),
             escape_angle: true,
             alone: false,

@@ -192,6 +192,8 @@ async fn run(program: Program, file: &Path, data: &Bytes, found: &Scan, workshop
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
+        // In a group of its own: Ctrl-C at the terminal is for tombolo.
+        .process_group(0)
         .kill_on_drop(true);
     let ended = tokio::time::timeout(PATIENCE, wait(command)).await;
     ended.map_err(|_| format!("took over {} seconds", PATIENCE.as_secs()))??;

@@ -97,6 +97,14 @@ pub enum VideoError {
         /// The end of what it said, in plain characters.
         said: String,
     },
+    /// Somebody ended ffmpeg or ffprobe: the machine's shutdown, a person, a lack of memory.
+    #[error("{program} was ended by a signal in the middle of its work ({status})")]
+    Ended {
+        /// `ffmpeg` or `ffprobe`.
+        program: &'static str,
+        /// How it ended.
+        status: String,
+    },
     /// Reading, writing or starting a program failed.
     #[error("working on the video: {0}")]
     Io(#[from] io::Error),
@@ -105,6 +113,9 @@ pub enum VideoError {
 impl VideoError {
     /// True when trying the same again later may succeed.
     pub fn is_temporary(&self) -> bool {
-        matches!(self, Self::Full(_) | Self::Io(_) | Self::TimedOut(_))
+        matches!(
+            self,
+            Self::Full(_) | Self::Io(_) | Self::TimedOut(_) | Self::Ended { .. }
+        )
     }
 }

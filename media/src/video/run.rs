@@ -219,6 +219,8 @@ async fn start(
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
+        // In a group of its own: Ctrl-C at the terminal is for tombolo, which ends its work in order.
+        .process_group(0)
         .kill_on_drop(true);
     if ffmpeg.leash.setpriv.is_none() {
         return Ok(Running {
@@ -248,9 +250,25 @@ async fn start(
     })
 }
 
+/// Whether somebody told it to end. A file that grew too large for its limit ends it by a signal too, which is not meant here.
+fn was_ended(status: ExitStatus) -> bool {
+    use std::os::unix::process::ExitStatusExt;
+    const HUP_INT_KILL_TERM: [i32; 4] = [1, 2, 9, 15];
+    // ffmpeg's own code after a signal that it caught.
+    const CAUGHT: i32 = 255;
+    status.code() == Some(CAUGHT)
+        || status
+            .signal()
+            .is_some_and(|signal| HUP_INT_KILL_TERM.contains(&signal))
+}
+
 fn outcome(program: &'static str, status: ExitStatus, said: &str) -> Result<(), VideoError> {
     if status.success() {
         return Ok(());
+    }
+    if was_ended(status) {
+        let status = status.to_string();
+        return Err(VideoError::Ended { program, status });
     }
     Err(VideoError::Failed {
         program,

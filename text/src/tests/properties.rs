@@ -50,6 +50,7 @@ fn rules() -> impl Strategy<Value = TextRules> {
             link,
             warning_counts,
             alt_max: 1500,
+            alt_min: 0,
             warning_max: escape_angle.then_some(20),
             escape_angle,
             alone: true,

@@ -36,7 +36,7 @@ pub(super) struct Draft {
     audience: Audience,
     sensitive: bool,
     language: Option<String>,
-    media: Vec<u64>,
+    pub(super) media: Vec<u64>,
     mentions: Vec<u64>,
     tags: Vec<String>,
 }
@@ -178,6 +178,19 @@ pub(super) fn tags_of(text: &str) -> Vec<String> {
         }
     }
     tags
+}
+
+/// Whether all media have alternative texts of at least so many characters, where that is asked for.
+pub(super) fn described(world: &World, media: &[u64], least: usize) -> Result<(), Reply> {
+    let alts = media
+        .iter()
+        .filter_map(|id| Some(world.media.get(id)?.description.as_deref()));
+    let mut lengths = alts.map(|alt| alt.map_or(0, |alt| alt.chars().count()));
+    if lengths.any(|length| length < least) {
+        let text = format!("media description less than min chars ({least})");
+        return Err(Reply::error(400, &text));
+    }
+    Ok(())
 }
 
 /// The media that may be attached (contract §4.5).

@@ -121,6 +121,9 @@ pub(super) async fn v2(State(shared): State<Arc<Shared>>) -> Answered {
         "contact": {"email": "", "account": null},
         "rules": [],
     });
+    if shared.ways().alt_min > 0 {
+        body["configuration"]["media_attachments"]["description_minimum"] = json!(shared.ways().alt_min);
+    }
     if !shared.ways().names_api {
         body["api_versions"] = Value::Null;
     }

@@ -92,7 +92,7 @@ pub struct Ways {
     pub names_api: bool,
     /// Whether the API tells what is unlisted and in which language a post is. snac calls all of it public and English.
     pub tells_audience: bool,
-    /// The shortest alternative text that it takes, which no document says (GoToSocial).
+    /// The shortest alternative text that it takes; its document tells (GoToSocial's `media-description-min-chars`).
     pub alt_min: usize,
 }
 

@@ -66,6 +66,7 @@ pub(super) async fn create(
     }
     let mut draft =
         compose::check(&world, &shared.base, &viewer, &wish, None).map_err(|reply| reply.of_family(family))?;
+    compose::described(&world, &draft.media, shared.ways().alt_min).map_err(|reply| reply.of_family(family))?;
     if !shared.ways().sensitive_alone {
         draft.needs_warning();
     }
