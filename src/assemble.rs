@@ -14,7 +14,7 @@ use tombolo_net::{Guard, Net, NetConfig, NetError};
 use tombolo_peertube::{PeerTube, PeerTubeDestination};
 use tombolo_pixelfed::{Pixelfed, PixelfedSource};
 
-use crate::config::{self, Account, Config, FfmpegChoice, ReadMode};
+use crate::config::{self, Account, Config, FfmpegChoice, ReadMode, TokenSource};
 use crate::credentials::{self, Keeper};
 use crate::ledger::Ledger;
 use crate::sync::{Engine, Leg, Memory, Reader, Receiver, Route, Since, Workshop, find_ffmpeg};
@@ -65,6 +65,11 @@ pub(crate) async fn engine(
     let accounts: BTreeSet<String> = all_routes.iter().flat_map(ends).collect();
     let accounts: Vec<&Account> = accounts.iter().filter_map(|name| config.accounts.get(name)).collect();
     for account in &accounts {
+        // No program is asked for the token of an account that this run has nothing to do with.
+        let in_run = routes.iter().any(|route| ends(route).contains(&account.name));
+        if !in_run && matches!(account.token, Some(TokenSource::Command(_))) {
+            continue;
+        }
         if let (Some(source), config::Platform::Mastodon | config::Platform::Pixelfed) =
             (&account.token, account.platform)
         {

@@ -11,7 +11,7 @@ use crate::ledger::{Changes, Part, PartState, Stage, StateName};
 /// Let the next pass try failed posts again.
 ///
 /// A post fails when its destination refuses it for good; after you have changed what was wrong, this frees it. A skipped post
-/// is freed when it is named, and one that waits is tried without waiting longer; so is, with --unknown, one that may have been
+/// is freed when it is named, and one that waits is tried without waiting longer, also where the server asked to wait; so is, with --unknown, one that may have been
 /// published without an answer. Of a thread or an album only what is missing is tried again. Nothing is posted by this command
 /// itself.
 #[derive(Debug, Args)]

@@ -11,7 +11,7 @@ use super::output::{self, outcome};
 use super::sync::open_ledger;
 use super::{Global, exit, ledger_refused, load, start_logging};
 use crate::cache::FileCache;
-use crate::config::{Account, Config};
+use crate::config::{Account, Config, Route};
 use crate::ledger::{Delivery, StateName};
 use crate::sync::{Counts, Line, Trouble, name_entry, troubles_entry};
 
@@ -44,7 +44,9 @@ async fn show(global: &Global, arguments: &Arguments) -> Result<u8, u8> {
         config: &config,
         now: Utc::now(),
     };
-    let troubles: Vec<Trouble> = config.accounts.keys().flat_map(|name| book.troubles(name)).collect();
+    let on_a_route = |name: &&String| config.routes.values().any(|route| is_end(route, name));
+    let names = config.accounts.keys().filter(on_a_route);
+    let troubles: Vec<Trouble> = names.flat_map(|name| book.troubles(name)).collect();
     let mut counts = Counts::default();
     let mut lines = Vec::new();
     for delivery in &deliveries {
@@ -75,6 +77,11 @@ async fn show(global: &Global, arguments: &Arguments) -> Result<u8, u8> {
     Ok(exit::DONE)
 }
 
+/// Whether a route begins or ends at this account.
+fn is_end(route: &Route, name: &str) -> bool {
+    route.from == name || route.destinations.iter().any(|destination| destination.account == name)
+}
+
 /// What is known without asking a server.
 struct Book<'a> {
     config: &'a Config,
@@ -83,6 +90,12 @@ struct Book<'a> {
 }
 
 impl Book<'_> {
+    /// Whether a route leads from one account to the other.
+    fn is_carried(&self, from: &str, to: &str) -> bool {
+        let mut routes = self.config.routes.values().filter(|route| route.from == from);
+        routes.any(|route| is_end(route, to))
+    }
+
     /// What was wrong with an account in its last pass.
     fn troubles(&self, account: &str) -> Vec<Trouble> {
         let known = self.cache.get(&troubles_entry(account), Duration::MAX, self.now);
@@ -116,6 +129,7 @@ impl Book<'_> {
             let trouble = troubles.iter().find(|trouble| [&from, &to].contains(&&trouble.account));
             line.reason = Some(match trouble {
                 Some(trouble) => trouble.message.clone(),
+                None if !self.is_carried(&from, &to) => "no route of the configuration leads there now".into(),
                 None => "the next pass begins with it".into(),
             });
         }

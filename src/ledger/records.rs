@@ -318,6 +318,16 @@ impl Part {
         }
     }
 
+    /// When something can next be done for it; `None` when it is settled.
+    pub fn due(&self) -> Option<DateTime<Utc>> {
+        match &self.state {
+            PartState::Waiting { waiting, .. } | PartState::Settling { waiting, .. } => Some(waiting.not_before),
+            PartState::Publishing(_) => Some(DateTime::UNIX_EPOCH),
+            PartState::Unknown(unresolved) => Some(unresolved.next_look),
+            PartState::Published { .. } | PartState::Failed { .. } => None,
+        }
+    }
+
     /// What is worth knowing of its copy.
     fn notes_of_copy(&self) -> Vec<String> {
         let PartState::Published { copy, more, .. } = &self.state else {
@@ -484,17 +494,23 @@ impl Delivery {
         if self.is_settled() {
             return None;
         }
-        let part_due = |part: &Part| match &part.state {
-            PartState::Waiting { waiting, .. } | PartState::Settling { waiting, .. } => Some(waiting.not_before),
-            PartState::Publishing(_) => Some(DateTime::UNIX_EPOCH),
-            PartState::Unknown(unresolved) => Some(unresolved.next_look),
-            PartState::Published { .. } | PartState::Failed { .. } => None,
-        };
         match &self.stage {
             Stage::Waiting(waiting) => Some(waiting.not_before),
             Stage::Held { look_again, .. } => *look_again,
-            // One after the other: the first that isn't done tells.
-            Stage::InParts => self.parts.iter().find_map(part_due),
+            // One after the other: the first that isn't there tells, and those that settle meanwhile.
+            Stage::InParts => {
+                let open = self
+                    .parts
+                    .iter()
+                    .filter(|part| part.copy().is_none())
+                    .find_map(Part::due);
+                let settling = self
+                    .parts
+                    .iter()
+                    .filter(|part| part.copy().is_some())
+                    .filter_map(Part::due);
+                settling.chain(open).min()
+            }
             _ => Some(DateTime::UNIX_EPOCH),
         }
     }

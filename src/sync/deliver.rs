@@ -16,8 +16,12 @@ use crate::transform::{PartPlan, Plan, Verdict, plan};
 const HELD_PAUSE: TimeDelta = TimeDelta::minutes(30);
 /// When a post that its list calls public, and that isn't, is looked at again; each time that changed nothing doubles it.
 const LOOK_PAUSE: TimeDelta = TimeDelta::minutes(5);
+/// After so many looks the pause is hours long.
+pub(super) const LOOKS_UNTIL_RARELY: u32 = 6;
 /// How often that pause is doubled: up to 21 hours.
 const MOST_LOOK_DOUBLINGS: u32 = 8;
+/// How often in a row it may not be told whether a post is a copy, before its creator is asked: some hours.
+const PATIENCE_WITH_A_LINK: u32 = 12;
 /// Most posts that one post may become: a record holds no more.
 const MOST_PARTS: usize = 40;
 
@@ -119,7 +123,12 @@ impl Run<'_> {
     /// What may exist already comes first: looked for where it isn't known, asked about where it is still in work.
     async fn recovered(&self, destination: &dyn Destination, candidate: &mut Candidate, own: bool) -> Step<()> {
         let engine = self.engine;
-        let settling = candidate.delivery.parts.iter().position(is_settling);
+        // What settles holds up no further part; it is asked about when it is due.
+        let parts = &candidate.delivery.parts;
+        let (now, open) = (engine.clock.now(), parts.iter().any(|part| part.copy().is_none()));
+        let settling = parts
+            .iter()
+            .position(|part| is_settling(part) && (!open || part.due().is_none_or(|due| due <= now)));
         let unresolved = candidate.delivery.is_unresolved();
         // A dry run asks a destination for nothing but its limits.
         if self.options.dry_run && (unresolved || settling.is_some()) {
@@ -229,6 +238,10 @@ async fn read_again(engine: &Engine, source: &dyn Source, candidate: &mut Candid
     if !begun {
         match echo::copied(engine, &candidate.delivery, &post).await? {
             Echo::Copy(why) => return Ok(Err(skip(engine, candidate, why, Lasting::Always).await?)),
+            // For good, perhaps: then a person has to decide.
+            Echo::CannotTell(why) if candidate.tries >= PATIENCE_WITH_A_LINK => {
+                return Ok(Err(hold(engine, candidate, why).await?));
+            }
             Echo::CannotTell(why) => return Ok(Err(put_off(engine, candidate, &why).await?)),
             Echo::Original => {}
         }
@@ -335,7 +348,13 @@ async fn settled(
         Err(DestinationError::Throttled { what, until }) => return Ok(Advance::Blocked(until, what)),
         Err(e) => {
             let pause = TimeDelta::from_std(pause(times + 1, engine.entropy.fraction())).unwrap_or_default();
-            (again(now + pause, e.to_string(), times + 1), Advance::Rest)
+            // What a person has set free stays so until it is seen how it stands.
+            let reason = if waiting.reason == SET_FREE {
+                SET_FREE.to_owned()
+            } else {
+                e.to_string()
+            };
+            (again(now + pause, reason, times + 1), Advance::Rest)
         }
     };
     part.state = state;

@@ -43,27 +43,31 @@ pub(super) async fn copied(engine: &Engine, delivery: &Delivery, post: &Post) ->
     }
     let own = delivery.source.0.origin();
     let words = words(post);
-    for link in links_of(&words.body, post).into_iter().take(MOST_LINKS) {
-        for reader in engine.sources.values() {
-            // Ids may have another host than the instance.
-            let id = match reader.adapter.id().await {
+    let links: Vec<ApId> = links_of(&words.body, post).into_iter().take(MOST_LINKS).collect();
+    if links.is_empty() {
+        return Ok(Echo::Original);
+    }
+    for reader in engine.sources.values() {
+        // Ids may have another host than the instance.
+        let id = reader.adapter.id().await;
+        for link in &links {
+            let at_instance = link.origin() == reader.instance;
+            let id = match &id {
                 Ok(id) => id,
-                Err(e) if link.origin() == reader.instance => match doubt(&link, &e) {
+                Err(e) if at_instance => match doubt(link, e) {
                     Some(unclear) => return Ok(unclear),
                     None => continue,
                 },
                 Err(_) => continue,
             };
-            if link.origin() != reader.instance && link.origin() != id.0.origin() {
+            let at_id = link.origin() == id.0.origin();
+            if !(at_instance || at_id) || (*id == delivery.source && link.origin() == own) {
                 continue;
             }
-            if id == delivery.source && link.origin() == own {
-                continue;
-            }
-            let original = match reader.adapter.fetch(&link).await {
+            let original = match reader.adapter.fetch(link).await {
                 Ok(Fetched::Post(original)) => original,
                 Ok(_) => continue,
-                Err(e) => match doubt(&link, &e) {
+                Err(e) => match doubt(link, &e) {
                     Some(unclear) => return Ok(unclear),
                     None => continue,
                 },
@@ -94,12 +98,28 @@ fn links_of(body: &str, post: &Post) -> Vec<ApId> {
     let mut links: Vec<ApId> = text::urls(body)
         .into_iter()
         .filter_map(|place| ApId::parse(&body[place].replace("%40", "@")))
-        .filter(|link| !post.aliases.contains(link.as_str()))
+        .filter(|link| !post.aliases.contains(link.as_str()) && !is_of_somebody(link))
         .collect();
     // The link of a copy stands at its end.
     links.reverse();
     links.dedup();
     links
+}
+
+/// Whether an address is a server's front page or somebody's profile, on any of the platforms: that is no post.
+fn is_of_somebody(link: &ApId) -> bool {
+    let url = link.to_url();
+    let path: Vec<&str> = url
+        .path_segments()
+        .into_iter()
+        .flatten()
+        .filter(|part| !part.is_empty())
+        .collect();
+    match path[..] {
+        [] | ["users" | "c" | "a" | "accounts" | "video-channels", _] => true,
+        [one] => one.starts_with('@'),
+        _ => false,
+    }
 }
 
 /// Whether a post's words are a copy's of `original`: the original's beginning stands near the copy's, or the copy's

@@ -4,13 +4,15 @@
 //! nothing is new.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sha2::{Digest, Sha256};
 use tombolo_model::{
-    Completeness, Cursor, DeliveryKey, DestinationId, Fetched, Listing, Poll, ReaderInfo, Readiness, Sighting, Source,
-    SourceError, SourceId, Visibility,
+    ApId, Completeness, Cursor, DeliveryKey, DestinationId, Fetched, Listing, Poll, ReaderInfo, Readiness, Sighting,
+    Source, SourceError, SourceId, Visibility,
 };
 
 use super::{Observer, Since, SyncError};
@@ -119,7 +121,7 @@ pub(crate) async fn read(
 
     let mut changes = Changes::new();
     let mut all_left_alone = 0;
-    let mut opened = Opened::new();
+    let (mut opened, dates) = (Opened::new(), Dates::default());
     let mut noted = true;
     for target in targets {
         let desk = Desk {
@@ -130,6 +132,7 @@ pub(crate) async fn read(
             rules: &target.rules,
             unlisted: target.unlisted,
             horizon: horizons.get(&target.id).copied(),
+            dates: &dates,
             now,
         };
         let first = unmet.contains(&target.id);
@@ -265,7 +268,16 @@ struct Desk<'a> {
     unlisted: bool,
     /// Posts older than this were there at first contact, though its reader didn't show them.
     horizon: Option<DateTime<Utc>>,
+    dates: &'a Dates,
     now: DateTime<Utc>,
+}
+
+/// What was asked for the dates that a listing doesn't tell, for all destinations together.
+#[derive(Default)]
+struct Dates {
+    known: Mutex<HashMap<ApId, Sighting>>,
+    /// Set when the source failed: then nothing more is asked that can do without.
+    tired: AtomicBool,
 }
 
 impl Desk<'_> {
@@ -378,19 +390,19 @@ impl Desk<'_> {
                 if self.ledger.in_baseline(self.id, &key)? || self.is_copy(sighting)? {
                     return Ok(Noted::Done);
                 }
-                let was_there = match self.horizon {
-                    Some(horizon) => {
-                        let dated = self.dated(Since::At(horizon), sighting).await?;
-                        // Feeds tell seconds.
-                        dated.published.is_some_and(|at| at.timestamp() < horizon.timestamp())
-                    }
-                    None => false,
+                // What is new goes out in the order of its dates.
+                let least = self.horizon.map_or(Since::Beginning, Since::At);
+                let sighting = self.dated(least, sighting).await?;
+                // Feeds tell seconds.
+                let is_before = |horizon: DateTime<Utc>| {
+                    sighting
+                        .published
+                        .is_some_and(|at| at.timestamp() < horizon.timestamp())
                 };
+                let was_there = self.horizon.is_some_and(is_before);
                 if was_there {
                     changes.put_baseline(self.id, &key);
                 } else {
-                    // What is new goes out in the order of its dates; some lists tell none.
-                    let sighting = self.dated(Since::Beginning, sighting).await?;
                     changes.put_delivery(&Delivery::seen(key, self.id, &sighting, false));
                 }
             }
@@ -399,7 +411,9 @@ impl Desk<'_> {
                     if skip.until_listed && sighting.ready != Some(false) && self.may_go(sighting.visibility) =>
                 {
                     if skip.next_look.is_some_and(|at| self.now < at) {
-                        return Ok(Noted::Later);
+                        // Once the pauses are long, the daily listing of everything shows it often enough.
+                        let rarely = skip.looks >= super::deliver::LOOKS_UNTIL_RARELY;
+                        return Ok(if rarely { Noted::Done } else { Noted::Later });
                     }
                     delivery.stage = Stage::Seen;
                     delivery.source = self.id.clone();
@@ -454,17 +468,34 @@ impl Desk<'_> {
         if since == Since::Now || sighting.published.is_some() {
             return Ok(sighting);
         }
+        if let Some(known) = self
+            .dates
+            .known
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&sighting.id)
+        {
+            return Ok(known.clone());
+        }
+        let decides = since != Since::Beginning;
+        if !decides && self.dates.tired.load(Ordering::Relaxed) {
+            return Ok(sighting);
+        }
         match self.source.fetch(&sighting.id).await {
             Ok(Fetched::Post(post)) => {
                 sighting.published = post.published;
                 sighting.title = post.title.map(|title| super::clipped(&title));
             }
             // Where the date decides, better another time than wrongly now.
-            Err(e @ (SourceError::Transient(_) | SourceError::Throttled { .. })) if since != Since::Beginning => {
-                return Err(e.into());
+            Err(e @ (SourceError::Transient(_) | SourceError::Throttled { .. })) if decides => return Err(e.into()),
+            Err(SourceError::Transient(_) | SourceError::Throttled { .. }) => {
+                self.dates.tired.store(true, Ordering::Relaxed);
+                return Ok(sighting);
             }
             _ => {}
         }
+        let mut known = self.dates.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.insert(sighting.id.clone(), sighting.clone());
         Ok(sighting)
     }
 }

@@ -119,7 +119,9 @@ impl<'a> Run<'a> {
         self.sources.iter().for_each(|(name, id)| self.remember_name(id, name));
         let candidates = self.candidates(&opened)?;
         self.work(candidates).await?;
-        self.remember_troubles();
+        if !self.summary.interrupted {
+            self.remember_troubles();
+        }
         Ok(self.summary)
     }
 
@@ -351,7 +353,10 @@ impl<'a> Run<'a> {
             }
         }
         candidates.sort_by(|a, b| {
-            let order = |c: &Candidate| (!c.delivery.is_unresolved(), c.delivery.published);
+            let order = |c: &Candidate| {
+                let date = c.delivery.published;
+                (!c.delivery.is_unresolved(), date.is_none(), date)
+            };
             order(a)
                 .cmp(&order(b))
                 .then_with(|| a.delivery.key.cmp(&b.delivery.key))
@@ -537,7 +542,8 @@ impl<'a> Run<'a> {
                 }
                 Some(id) => {
                     let message = format!(
-                        "account {name:?} is now another account of {} ({}); it was {}. Nothing was sent in this run",
+                        "account {name:?} is now another account of {} ({}); it was {}. Nothing was sent in this run. If that is \
+                         right, the next run begins anew with it, and --since carries what waited for the old one",
                         to.origin, id.account, to.account
                     );
                     self.trouble(&name, TroubleKind::SignInNeeded, message);

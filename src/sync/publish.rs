@@ -21,7 +21,7 @@ use crate::transform::{FormPlan, MediaPlan, PartPlan, Rung};
 
 /// How long and how often a file may fail on its way before a lesser form of it is taken: most outages are shorter.
 const PATIENCE_WITH_A_FILE: TimeDelta = TimeDelta::hours(2);
-const TRIES_OF_A_FILE: u32 = 3;
+const TRIES_OF_A_FILE: u32 = 5;
 /// How often an original to boost is looked for: the instance fetches it from elsewhere, which may fail for a moment.
 const LOOKS_FOR_ORIGINAL: u32 = 3;
 /// How often a file may move while it is being carried, in one run.
@@ -409,11 +409,15 @@ impl Order<'_> {
             Some(reason) => format!("; before that: {}", &reason[above.len()..]),
             None => String::new(),
         };
-        let next = next.describe();
+        let (needs_a_file, next) = (!next.sources().is_empty(), next.describe());
         let why = format!("{next}, because {here} was not possible: {reason}{before}");
         part.rung_reasons.push(clipped(&why));
         part.rungs.resize(self.parts[place].media.len(), 0);
         part.rungs[index] = tried + 1;
+        // A form without a file ends the matter; the next file has its own.
+        if !needs_a_file {
+            (part.file_tries, part.file_fails_since) = (0, None);
+        }
         let progress = part.progress();
         part.state = PartState::Waiting {
             waiting: Waiting {

@@ -239,3 +239,47 @@ async fn what_is_retried_waits_no_longer() {
     assert_eq!(waiting.state(), StateName::Waiting);
     assert_eq!(waiting.due(), Some(world.clock.now()));
 }
+
+#[tokio::test]
+async fn a_video_that_is_being_transcoded_does_not_hold_up_the_next_one_of_its_post() {
+    let world = World::new("toots", "tube", "").await;
+    world
+        .tube
+        .set(|settings| settings.transcoding = Duration::from_secs(3600));
+    let clip = || NewMedia::new(media("clip-with-sound.mp4"));
+    let status = NewStatus::new("Two walks").media(clip()).media(clip());
+    world.toots.publish("toots", status).expect("it is published");
+    assert_eq!(states(&world.pass().await), [StateName::Waiting]);
+    assert_eq!(world.tube.uploaded().len(), 2);
+    world.later(120);
+    assert_eq!(states(&world.pass().await), [StateName::Published]);
+    assert_eq!(world.tube.uploaded().len(), 2);
+}
+
+#[tokio::test]
+async fn a_video_is_published_once_a_moderator_has_let_it_through_and_failed_where_none_ever_does() {
+    for approved in [true, false] {
+        let world = World::new("toots", "tube", "").await;
+        world.tube.set(|settings| {
+            settings.auto_blacklist = true;
+            settings.transcoding = Duration::ZERO;
+        });
+        let status = NewStatus::new("Low tide").media(NewMedia::new(media("clip-with-sound.mp4")));
+        world.toots.publish("toots", status).expect("it is published");
+        let lines = world.pass_of(Duration::from_secs(600)).await;
+        assert_eq!(states(&lines), [StateName::Waiting], "{lines:?}");
+        assert!(
+            lines[0].reason.as_deref().is_some_and(|why| why.contains("moderat")),
+            "{lines:?}"
+        );
+        if approved {
+            world.tube.unblock(&world.tube.uploaded()[0].uuid);
+            world.later(7 * 60);
+            assert_eq!(states(&world.pass().await), [StateName::Published]);
+        } else {
+            world.later(31 * 24 * 60);
+            assert_eq!(states(&world.pass().await), [StateName::Failed]);
+        }
+        assert_eq!(world.tube.uploaded().len(), 1);
+    }
+}

@@ -337,8 +337,14 @@ fn alt(post: &Post, media: &Media, limits: &Limits) -> Option<String> {
         return Some(cut(&named));
     }
     let words = words(post);
-    let said = text::clean_line(&format!("{} {}", words.title.unwrap_or_default(), words.body));
-    Some(cut(&format!("{named}. It belongs to a post that says: {said}")))
+    // What stands behind a warning stays there.
+    let body = post.content_warning.as_deref().unwrap_or(&words.body);
+    let said = text::clean_line(&format!("{} {body}", words.title.unwrap_or_default()));
+    Some(cut(&if said.trim().is_empty() {
+        format!("{named}. It belongs to a post without words; its author has not said what is to be seen")
+    } else {
+        format!("{named}. It belongs to a post that says: {said}")
+    }))
 }
 
 /// The subtitles in the post's language, written by a person where there are such.

@@ -522,7 +522,7 @@ async fn a_post_that_waits_is_tried_without_waiting_longer_when_it_is_named() {
     assert_eq!(islands.toots.statuses("second").len(), 1);
 }
 
-/// Whether an ffmpeg works in this folder, and has done so for a moment.
+/// Whether an ffmpeg works in this folder.
 fn encodes_in(dir: &std::path::Path) -> bool {
     let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     let mut ours = processes.filter(|process| {

@@ -24,6 +24,8 @@ const SHORTEST_SETTLE: Duration = Duration::from_secs(60);
 /// Shortest and longest pause between two looks at a video that is being transcoded (contract peertube §9).
 const SHORTEST_LOOK: TimeDelta = TimeDelta::seconds(5);
 const LONGEST_LOOK: TimeDelta = TimeDelta::seconds(60);
+/// When a video that no moderator has let through counts as blocked.
+const PATIENCE_WITH_MODERATION: TimeDelta = TimeDelta::days(30);
 /// Moderators take hours, or never come.
 const LONGEST_LOOK_AT_MODERATION: TimeDelta = TimeDelta::hours(6);
 
@@ -121,6 +123,11 @@ fn settling(copy: &Copy, video: &OwnVideo, now: DateTime<Utc>) -> Settling {
     match video.state {
         Some(1) => {
             // Nobody but its owner sees it (contract peertube §9).
+            if video.blocked && waited > PATIENCE_WITH_MODERATION / 2 {
+                return failed(
+                    "no moderator of the instance has let the video through for 30 days; tombolo retry asks once more",
+                );
+            }
             if video.blocked {
                 return Settling::InWork {
                     until: now + waited.clamp(SHORTEST_LOOK, LONGEST_LOOK_AT_MODERATION),

@@ -251,22 +251,27 @@ async fn start(
 }
 
 /// Whether somebody told it to end. A file that grew too large for its limit ends it by a signal too, which is not meant here.
-fn was_ended(status: ExitStatus) -> bool {
+fn was_ended(status: ExitStatus, said: &str) -> bool {
     use std::os::unix::process::ExitStatusExt;
     const HUP_INT_KILL_TERM: [i32; 4] = [1, 2, 9, 15];
-    // ffmpeg's own code after a signal that it caught.
+    // ffmpeg's own codes after one signal that it caught, and after several. Newer versions have the first for an error
+    // too, but say something then.
     const CAUGHT: i32 = 255;
-    status.code() == Some(CAUGHT)
-        || status
+    const CAUGHT_AGAIN: i32 = 123;
+    match status.code() {
+        Some(CAUGHT) => said.is_empty(),
+        Some(code) => code == CAUGHT_AGAIN,
+        None => status
             .signal()
-            .is_some_and(|signal| HUP_INT_KILL_TERM.contains(&signal))
+            .is_some_and(|signal| HUP_INT_KILL_TERM.contains(&signal)),
+    }
 }
 
 fn outcome(program: &'static str, status: ExitStatus, said: &str) -> Result<(), VideoError> {
     if status.success() {
         return Ok(());
     }
-    if was_ended(status) {
+    if was_ended(status, said) {
         let status = status.to_string();
         return Err(VideoError::Ended { program, status });
     }
