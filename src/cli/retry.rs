@@ -10,10 +10,10 @@ use crate::ledger::{Changes, Part, PartState, Stage, StateName};
 
 /// Let the next pass try failed posts again.
 ///
-/// A post fails when its destination refuses it for good; after you have changed what was wrong, this frees it. A skipped post
-/// is freed when it is named, and one that waits is tried without waiting longer, also where the server asked to wait; so is, with --unknown, one that may have been
-/// published without an answer. Of a thread or an album only what is missing is tried again. Nothing is posted by this command
-/// itself.
+/// A post fails when its destination refuses it for good; after you have changed what was wrong, this frees it. A post that you
+/// name is freed too if it was skipped, and is tried without waiting longer if it waits, also where the server asked to wait;
+/// with --unknown, so is one that may have been published without an answer. Of a thread or an album only what is missing is
+/// tried again. Nothing is posted by this command itself.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// Only posts with this in their title or address [default: all that failed]
@@ -61,9 +61,9 @@ async fn free(global: &Global, arguments: &Arguments) -> Result<u8, u8> {
         // What was skipped for a reason of its own is tried again only when it is named.
         let failed = match delivery.state() {
             StateName::Failed | StateName::Held => true,
-            StateName::Skipped | StateName::Waiting => !arguments.posts.is_empty(),
+            StateName::Skipped | StateName::Waiting | StateName::Seen => !arguments.posts.is_empty(),
             StateName::Unknown | StateName::Publishing => arguments.unknown,
-            _ => false,
+            StateName::Published => false,
         };
         if !failed || !of_route || !(wanted(delivery.key.post.as_str()) || wanted(&title)) {
             continue;

@@ -26,6 +26,8 @@ const SCAN_AGAIN: TimeDelta = TimeDelta::hours(1);
 /// How many of the newest posts are asked whether they are finished, at first contact with a list that doesn't say. One
 /// that is being transcoded was published a short while ago.
 const ASKED_AT_FIRST_CONTACT: usize = 100;
+/// How many new posts of a list without dates are asked for theirs.
+const MOST_DATES: usize = 100;
 /// At first contact a post that can't be asked about is carried when it can only just have been published.
 const FRESH: TimeDelta = TimeDelta::days(1);
 
@@ -280,6 +282,14 @@ struct Dates {
     tired: AtomicBool,
 }
 
+impl Dates {
+    /// Whether nothing more is asked that can do without: a list may be long, and its server slow.
+    fn are_enough(&self) -> bool {
+        let asked = self.known.lock().unwrap_or_else(PoisonError::into_inner).len();
+        asked >= MOST_DATES || self.tired.load(Ordering::Relaxed)
+    }
+}
+
 impl Desk<'_> {
     fn key(&self, sighting: &Sighting) -> DeliveryKey {
         DeliveryKey {
@@ -478,7 +488,7 @@ impl Desk<'_> {
             return Ok(known.clone());
         }
         let decides = since != Since::Beginning;
-        if !decides && self.dates.tired.load(Ordering::Relaxed) {
+        if !decides && self.dates.are_enough() {
             return Ok(sighting);
         }
         match self.source.fetch(&sighting.id).await {

@@ -283,3 +283,75 @@ async fn a_video_is_published_once_a_moderator_has_let_it_through_and_failed_whe
         assert_eq!(world.tube.uploaded().len(), 1);
     }
 }
+
+#[tokio::test]
+async fn a_failed_copy_that_its_creator_has_deleted_is_made_anew_by_one_retry() {
+    let world = World::new("toots", "tube", "").await;
+    world
+        .tube
+        .set(|settings| settings.transcoding = Duration::from_secs(3600));
+    let status = NewStatus::new("Low tide").media(NewMedia::new(media("clip-with-sound.mp4")));
+    world.toots.publish("toots", status).expect("it is published");
+    assert_eq!(states(&world.pass().await), [StateName::Waiting]);
+    let first = world.tube.uploaded()[0].uuid.clone();
+    world
+        .tube
+        .set_state(&first, tombolo_peertube::stand_in::State::TRANSCODING_FAILED);
+    world.later(10);
+    assert_eq!(states(&world.pass().await), [StateName::Failed]);
+    world.tube.delete(&first);
+    let mut failed = world.engine.ledger.all_deliveries().expect("a ledger").remove(0);
+    failed.parts[0].set_free(world.clock.now());
+    let mut changes = crate::ledger::Changes::new();
+    changes.put_delivery(&failed);
+    world.engine.ledger.commit(changes).await.expect("it is written");
+    world.tube.set(|settings| settings.transcoding = Duration::ZERO);
+    let lines = world.pass_of(Duration::from_secs(3600)).await;
+    assert_eq!(states(&lines), [StateName::Published], "{lines:?}");
+    let there: Vec<String> = world.tube.uploaded().into_iter().map(|video| video.uuid).collect();
+    assert!(there.len() == 1 && there[0] != first, "{there:?}");
+}
+
+#[tokio::test]
+async fn a_post_of_which_it_is_never_told_whether_it_is_a_copy_is_held_for_its_creator_to_decide() {
+    let world = World::new("toots", "second", "[routes.s]\nfrom = \"tube\"\nto = [\"second\"]").await;
+    let gone = Fault::Answer(503, Vec::new(), String::new());
+    world.tube.faults().next("GET", "/", u32::MAX, gone);
+    let link = format!("Look: {}w/472tcPT6oLaZG1zrSedavL", world.tube.base());
+    world
+        .toots
+        .publish("toots", NewStatus::new(&link))
+        .expect("it is published");
+    let options = RunOptions {
+        since: None,
+        limit: None,
+        wait: Duration::from_secs(86_400),
+        dry_run: false,
+    };
+    let said = Said::default();
+    let route = &world.engine.routes[..1];
+    let summary = world.engine.run(route, &options, &said).await.expect("a pass");
+    let lines = said.0.into_inner().expect("nobody panicked");
+    assert_eq!(states(&lines), [StateName::Held], "{summary:?} {lines:?}");
+    assert!(
+        lines[0]
+            .reason
+            .as_deref()
+            .is_some_and(|why| why.contains("can't be told")),
+        "{lines:?}"
+    );
+    assert!(world.toots.statuses("second").is_empty());
+    // A link to somebody's profile there is no link to a post.
+    let profile = format!("Follow me: {}c/alice_channel", world.tube.base());
+    world
+        .toots
+        .publish("toots", NewStatus::new(&profile))
+        .expect("it is published");
+    let said = Said::default();
+    let options = RunOptions {
+        wait: Duration::ZERO,
+        ..options
+    };
+    world.engine.run(route, &options, &said).await.expect("a pass");
+    assert_eq!(world.toots.statuses("second").len(), 1);
+}

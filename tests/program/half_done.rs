@@ -522,15 +522,19 @@ async fn a_post_that_waits_is_tried_without_waiting_longer_when_it_is_named() {
     assert_eq!(islands.toots.statuses("second").len(), 1);
 }
 
-/// Whether an ffmpeg works in this folder.
-fn encodes_in(dir: &std::path::Path) -> bool {
+/// The process group of the ffmpeg that works in this folder, if one does.
+fn encodes_in(dir: &std::path::Path) -> Option<u32> {
     let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
-    let mut ours = processes.filter(|process| {
+    let mut groups = processes.filter_map(|process| {
         let of = |name: &str| process.path().join(name);
-        let is_ffmpeg = std::fs::read_to_string(of("comm")).is_ok_and(|comm| comm.trim() == "ffmpeg");
-        is_ffmpeg && std::fs::read_link(of("cwd")).is_ok_and(|cwd| cwd.starts_with(dir))
+        std::fs::read_link(of("cwd")).ok().filter(|cwd| cwd.starts_with(dir))?;
+        // Behind the name in parentheses: state, parent, process group.
+        let stat = std::fs::read_to_string(of("stat")).ok()?;
+        let (name, rest) = stat.rsplit_once(')')?;
+        name.ends_with("(ffmpeg")
+            .then(|| rest.split_whitespace().nth(2)?.parse().ok())?
     });
-    ours.next().is_some()
+    groups.next()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -556,7 +560,12 @@ async fn an_encode_that_is_interrupted_with_its_whole_group_begins_again_and_no_
             .stderr(std::process::Stdio::null());
         let mut running = start.process_group(0).spawn().expect("it starts");
         let work = tombolo.data_dir();
-        until("the encode", || encodes_in(&work)).await;
+        until("the encode", || encodes_in(&work).is_some()).await;
+        assert_ne!(
+            encodes_in(&work),
+            Some(running.id()),
+            "a signal to the group isn't for ffmpeg"
+        );
         let group = format!("-{}", running.id());
         let told = std::process::Command::new("kill")
             .args(["-s", signal, "--", &group])
@@ -565,7 +574,10 @@ async fn an_encode_that_is_interrupted_with_its_whole_group_begins_again_and_no_
         tokio::task::spawn_blocking(move || running.wait().expect("it ends"))
             .await
             .expect("it ended");
-        assert!(!encodes_in(&work), "{command}: nothing works on behind its back");
+        assert!(
+            encodes_in(&work).is_none(),
+            "{command}: nothing works on behind its back"
+        );
         assert!(
             islands.toots.statuses("me").is_empty(),
             "{command}: nothing lesser was sent"

@@ -350,3 +350,29 @@ async fn read_some(out: Option<impl AsyncRead + Unpin>) -> Result<Vec<u8>, Video
     }
     Ok(all)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt;
+
+    use super::*;
+
+    #[test]
+    fn what_a_signal_ended_is_told_from_what_failed() {
+        let code = |code: i32| ExitStatus::from_raw(code << 8);
+        let signal = ExitStatus::from_raw;
+        for (status, said, ended) in [
+            (code(255), "", true),
+            (code(123), "Received > 3 system signals", true),
+            (signal(15), "", true),
+            (signal(9), "", true),
+            (code(255), "Operation not permitted", false),
+            (code(1), "", false),
+            // Its file grew beyond the limit.
+            (signal(25), "", false),
+        ] {
+            let is_ended = matches!(outcome("ffmpeg", status, said), Err(VideoError::Ended { .. }));
+            assert_eq!(is_ended, ended, "{status} {said:?}");
+        }
+    }
+}
