@@ -497,13 +497,14 @@ impl Delivery {
         match &self.stage {
             Stage::Waiting(waiting) => Some(waiting.not_before),
             Stage::Held { look_again, .. } => *look_again,
-            // One after the other: the first that isn't there tells, and those that settle meanwhile.
+            // One after the other: what may exist already comes first, then the first that isn't there; and those that
+            // settle meanwhile.
             Stage::InParts => {
-                let open = self
-                    .parts
-                    .iter()
-                    .filter(|part| part.copy().is_none())
-                    .find_map(Part::due);
+                let unresolved = self.parts.iter().find(|part| part.is_unresolved());
+                let open = unresolved.and_then(Part::due).or_else(|| {
+                    let mut missing = self.parts.iter().filter(|part| part.copy().is_none());
+                    missing.find_map(Part::due)
+                });
                 let settling = self
                     .parts
                     .iter()

@@ -126,13 +126,20 @@ impl Run<'_> {
         // What settles holds up no further part; it is asked about when it is due.
         let parts = &candidate.delivery.parts;
         let (now, open) = (engine.clock.now(), parts.iter().any(|part| part.copy().is_none()));
+        let is_due = |part: &Part| part.due().is_none_or(|due| due <= now);
         let settling = parts
             .iter()
-            .position(|part| is_settling(part) && (!open || part.due().is_none_or(|due| due <= now)));
+            .position(|part| is_settling(part) && (!open || is_due(part)));
         let unresolved = candidate.delivery.is_unresolved();
+        let settles_first = !parts.iter().any(|part| part.is_unresolved() && is_due(part));
         // A dry run asks a destination for nothing but its limits.
         if self.options.dry_run && (unresolved || settling.is_some()) {
             return Ok(Err(Advance::RestForThisRun));
+        }
+        if let Some(place) = settling
+            && settles_first
+        {
+            return Ok(Err(settled(engine, destination, candidate, place).await?));
         }
         if unresolved {
             return Ok(Err(
@@ -141,9 +148,6 @@ impl Run<'_> {
                     advance => advance,
                 },
             ));
-        }
-        if let Some(place) = settling {
-            return Ok(Err(settled(engine, destination, candidate, place).await?));
         }
         Ok(if own { Ok(()) } else { Err(Advance::RestForThisRun) })
     }

@@ -4,7 +4,7 @@ use std::sync::Mutex as Lock;
 
 use chrono::TimeDelta;
 use tombolo_mastodon::stand_in::{Mastodon, NewMedia, NewStatus};
-use tombolo_model::{MemoryCache, NoProgress, ProgressSink, SeededEntropy, TestClock};
+use tombolo_model::{MemoryCache, NoProgress, ProgressSink, PublishProgress, SeededEntropy, Step, TestClock};
 use tombolo_net::stand_in::Fault;
 use tombolo_peertube::stand_in::{NewVideo, PeerTube, VideoFile};
 
@@ -12,7 +12,7 @@ use super::*;
 use crate::assemble;
 use crate::config::{self, Config, Inputs};
 use crate::daemon::{self, Timetable};
-use crate::ledger::StateName;
+use crate::ledger::{PartState, Publishing, StateName};
 use crate::schedule::Schedule;
 
 /// A PeerTube (`tube`), a Mastodon with two accounts (`toots`, `second`), and an engine with one route.
@@ -254,6 +254,34 @@ async fn a_video_that_is_being_transcoded_does_not_hold_up_the_next_one_of_its_p
     world.later(120);
     assert_eq!(states(&world.pass().await), [StateName::Published]);
     assert_eq!(world.tube.uploaded().len(), 2);
+}
+
+#[tokio::test]
+async fn while_one_video_settles_another_that_was_interrupted_is_waited_for_and_sent_again() {
+    let world = World::new("toots", "tube", "").await;
+    world
+        .tube
+        .set(|settings| settings.transcoding = Duration::from_secs(10));
+    let clip = || NewMedia::new(media("clip-with-sound.mp4"));
+    let status = NewStatus::new("Two walks").media(clip()).media(clip());
+    world.toots.publish("toots", status).expect("it is published");
+    assert_eq!(states(&world.pass().await), [StateName::Waiting]);
+    let uploaded = world.tube.uploaded();
+    // As it is after a kill before the request arrived.
+    world.tube.delete(&uploaded[1].uuid);
+    let mut interrupted = world.engine.ledger.all_deliveries().expect("a ledger").remove(0);
+    interrupted.parts[1].state = PartState::Publishing(Publishing {
+        step: Step::Post,
+        since: world.clock.now(),
+        progress: PublishProgress::default(),
+    });
+    let mut changes = crate::ledger::Changes::new();
+    changes.put_delivery(&interrupted);
+    world.engine.ledger.commit(changes).await.expect("it is written");
+    let lines = world.pass_of(Duration::from_secs(600)).await;
+    assert_eq!(states(&lines), [StateName::Published], "{lines:?}");
+    let there: Vec<String> = world.tube.uploaded().into_iter().map(|video| video.uuid).collect();
+    assert!(there.len() == 2 && there.contains(&uploaded[0].uuid), "{there:?}");
 }
 
 #[tokio::test]
