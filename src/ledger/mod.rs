@@ -12,9 +12,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tombolo_model::{Cursor, DeliveryKey, DestinationId, SourceId};
 
-pub use records::{
-    Basis, Contact, Delivery, Part, PartState, Publishing, SET_FREE, Skip, Stage, StateName, Unresolved, Waiting,
-};
+pub use records::{Basis, Contact, Delivery, Part, PartState, Publishing, Skip, Stage, StateName, Unresolved, Waiting};
 pub use store::StoreError;
 use store::{Batch, Options, Store, Tree};
 

@@ -1,5 +1,6 @@
 //! What the ledger's records say. Serialised as JSON; fields are only ever added, with defaults.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use chrono::{DateTime, Utc};
@@ -110,9 +111,6 @@ pub struct Waiting {
     pub times: u32,
 }
 
-/// What a part waits for that a person has set free.
-pub const SET_FREE: &str = "it was set free to be tried again";
-
 /// What becomes one status.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Part {
@@ -154,9 +152,15 @@ pub struct Part {
     /// How many requests have left that may have made a copy.
     #[serde(default)]
     pub posts: u32,
+    /// How many bytes a file of it may have, by its place, where the destination has refused larger ones than it announces.
+    #[serde(default)]
+    pub room: BTreeMap<usize, u64>,
     /// SHA-256 of the draft, hexadecimal.
     #[serde(default)]
     pub digest: String,
+    /// Whether a person has asked that its copy be made anew should it be gone.
+    #[serde(default)]
+    pub remake: bool,
 }
 
 /// Where a part stands.
@@ -273,10 +277,11 @@ impl Part {
     /// Free to be tried from the beginning. What exists of it at the destination is asked about again instead.
     pub fn set_free(&mut self, now: DateTime<Utc>) {
         let waiting = Waiting {
-            reason: SET_FREE.into(),
+            reason: "it was set free to be tried again".into(),
             not_before: now,
             times: 0,
         };
+        self.remake = self.copy().is_some();
         self.state = match self.copy().cloned() {
             Some(copy) => PartState::Settling {
                 copy,
@@ -291,6 +296,7 @@ impl Part {
         // As a part that was never begun: the destination has refused it, or is known to be without it.
         self.rungs.clear();
         self.rung_reasons.clear();
+        self.room.clear();
         (self.boost, self.boost_looks, self.posted_since) = (None, 0, None);
         (self.file_tries, self.file_fails_since, self.posts) = (0, None, 0);
     }

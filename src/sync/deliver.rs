@@ -9,7 +9,7 @@ use super::echo::Echo;
 use super::listing::pause;
 use super::pass::{Advance, Candidate, Run};
 use super::{Engine, Leg, Route, SyncError, clipped, echo, inspect, preview, publish, reconcile};
-use crate::ledger::{Basis, Changes, Delivery, Part, PartState, SET_FREE, Skip, Stage, Waiting};
+use crate::ledger::{Basis, Changes, Delivery, Part, PartState, Skip, Stage, Waiting};
 use crate::transform::{PartPlan, Plan, Verdict, plan};
 
 /// How often a post that needs its creator is looked at again by itself.
@@ -325,8 +325,8 @@ async fn settled(
             (done, Advance::Again)
         }
         Ok(Settling::InWork { until, what }) => (again(until, what, 0), Advance::Rest),
-        // Nothing is there any more: set free, it is made anew.
-        Ok(Settling::Gone { .. }) if waiting.reason == SET_FREE => {
+        // Its creator has deleted it, and has asked for it again.
+        Ok(Settling::Gone { .. }) if part.remake => {
             part.state = PartState::Failed {
                 reason: String::new(),
                 copy: None,
@@ -352,13 +352,7 @@ async fn settled(
         Err(DestinationError::Throttled { what, until }) => return Ok(Advance::Blocked(until, what)),
         Err(e) => {
             let pause = TimeDelta::from_std(pause(times + 1, engine.entropy.fraction())).unwrap_or_default();
-            // What a person has set free stays so until it is seen how it stands.
-            let reason = if waiting.reason == SET_FREE {
-                SET_FREE.to_owned()
-            } else {
-                e.to_string()
-            };
-            (again(now + pause, reason, times + 1), Advance::Rest)
+            (again(now + pause, e.to_string(), times + 1), Advance::Rest)
         }
     };
     part.state = state;

@@ -1,7 +1,8 @@
 //! A copy is never a source (invariant 4): not by its uri, not by the program that posted it, and not by the link and the
 //! words that it carries, which also hold when the ledger was lost.
 
-use tombolo_model::{ApId, Fetched, Media, MediaKind, Post, SourceError};
+use chrono::TimeDelta;
+use tombolo_model::{ApId, Fetched, Media, MediaKind, Origin, Post, SourceError};
 use tombolo_text as text;
 
 use super::{Engine, SyncError};
@@ -16,6 +17,8 @@ const LEAST_TITLE: usize = 12;
 const PREFACE: usize = 60;
 /// Most links that are followed to see what they lead to.
 const MOST_LINKS: usize = 3;
+/// How long an instance that gave no answer isn't asked again.
+const SILENCE: TimeDelta = TimeDelta::minutes(2);
 
 /// What a post is.
 pub(super) enum Echo {
@@ -49,7 +52,10 @@ pub(super) async fn copied(engine: &Engine, delivery: &Delivery, post: &Post) ->
     }
     for reader in engine.sources.values() {
         // Ids may have another host than the instance.
-        let id = reader.adapter.id().await;
+        let id = match silent(engine, &reader.instance).await {
+            Some(error) => Err(error),
+            None => heard(engine, &reader.instance, reader.adapter.id().await).await,
+        };
         for link in &links {
             let at_instance = link.origin() == reader.instance;
             let id = match &id {
@@ -64,7 +70,8 @@ pub(super) async fn copied(engine: &Engine, delivery: &Delivery, post: &Post) ->
             if !(at_instance || at_id) || (*id == delivery.source && link.origin() == own) {
                 continue;
             }
-            let original = match reader.adapter.fetch(link).await {
+            let fetched = reader.adapter.fetch(link).await;
+            let original = match heard(engine, &reader.instance, fetched).await {
                 Ok(Fetched::Post(original)) => original,
                 Ok(_) => continue,
                 Err(e) => match doubt(link, &e) {
@@ -80,15 +87,38 @@ pub(super) async fn copied(engine: &Engine, delivery: &Delivery, post: &Post) ->
     Ok(Echo::Original)
 }
 
+/// Why an instance gave no answer a moment ago: each post with a link to it would wait for it again.
+async fn silent(engine: &Engine, instance: &Origin) -> Option<SourceError> {
+    let memory = engine.memory.lock().await;
+    let (at, error) = memory.silent.get(instance)?;
+    (engine.clock.now() - *at < SILENCE).then(|| error.clone())
+}
+
+/// What an instance said; that it said nothing is remembered.
+async fn heard<T>(engine: &Engine, instance: &Origin, said: Result<T, SourceError>) -> Result<T, SourceError> {
+    let mut memory = engine.memory.lock().await;
+    match &said {
+        Err(error @ SourceError::Transient(_)) => {
+            let now = engine.clock.now();
+            memory.silent.insert(instance.clone(), (now, error.clone()));
+        }
+        _ => {
+            memory.silent.remove(instance);
+        }
+    }
+    said
+}
+
 /// Whether a failure leaves it open what a link leads to. What a server shows to nobody is no original; what it shows only
 /// to those who are signed in may be one.
 fn doubt(link: &ApId, error: &SourceError) -> Option<Echo> {
     match error {
-        SourceError::Transient(_) | SourceError::Throttled { .. } | SourceError::Unsupported(_) => {
-            Some(Echo::CannotTell(format!(
-                "it links to {link}, and whether it is a copy of that can't be told: {error}"
-            )))
-        }
+        SourceError::Transient(_)
+        | SourceError::Throttled { .. }
+        | SourceError::AuthLost(_)
+        | SourceError::Unsupported(_) => Some(Echo::CannotTell(format!(
+            "it links to {link}, and whether it is a copy of that can't be told: {error}"
+        ))),
         _ => None,
     }
 }

@@ -11,8 +11,8 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use sha2::{Digest, Sha256};
 use tombolo_model::{
-    ApId, Completeness, Cursor, DeliveryKey, DestinationId, Fetched, Listing, Poll, ReaderInfo, Readiness, Sighting,
-    Source, SourceError, SourceId, Visibility,
+    ApId, Completeness, Cursor, DeliveryKey, DestinationId, Fetched, Listing, Origin, Poll, ReaderInfo, Readiness,
+    Sighting, Source, SourceError, SourceId, Visibility,
 };
 
 use super::{Observer, Since, SyncError};
@@ -38,6 +38,8 @@ pub struct Memory {
     scanned: HashMap<Place, DateTime<Utc>>,
     scan_failed: HashMap<Place, DateTime<Utc>>,
     readers: HashMap<SourceId, ReaderInfo>,
+    /// Instances that gave no answer to the question whether a post is a copy: when, and what happened.
+    pub(crate) silent: HashMap<Origin, (DateTime<Utc>, SourceError)>,
 }
 
 /// Whose posts, and by which reader for which destinations: a validator proves only that these destinations have seen what

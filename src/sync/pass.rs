@@ -680,6 +680,7 @@ fn destination_trouble(
 fn source_trouble(name: &str, error: &SourceError) -> (TroubleKind, String) {
     let kind = match error {
         SourceError::Transient(_) | SourceError::Throttled { .. } => TroubleKind::Unreachable,
+        SourceError::AuthLost(_) => TroubleKind::SignInNeeded,
         _ => TroubleKind::Unusable,
     };
     (kind, format!("account {name:?} could not be read: {error}"))

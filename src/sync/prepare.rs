@@ -64,6 +64,7 @@ pub(super) async fn draft(
         delivery,
         place,
         uploaded: kept.map(|kept| kept.file_name).collect(),
+        room: None,
     };
     let (mut media, mut places, mut import) = (Vec::new(), Vec::new(), None);
     if !matches!(target, Target::Boost(_)) {
@@ -79,6 +80,13 @@ pub(super) async fn draft(
             if let Rung::Import(rendition) = rung {
                 import = Some(rendition.url.clone());
             }
+            let room = part.room.get(&index).copied();
+            let limits = smaller(limits, room);
+            let maker = Maker {
+                limits: &limits,
+                room,
+                ..maker.clone()
+            };
             match maker.medium(index, plan, rung).await {
                 Ok(Some(made)) => {
                     media.push(made);
@@ -96,7 +104,11 @@ pub(super) async fn draft(
         (Target::Planned(reply_to), _) => Form::Status { reply_to },
     };
     let draft = Draft {
-        text: planned.text.text.clone(),
+        text: if media.is_empty() {
+            without_media(planned, delivery)
+        } else {
+            planned.text.text.clone()
+        },
         content_warning: planned.text.warning.clone(),
         sensitive: planned.sensitive,
         language: planned.language.clone(),
@@ -106,6 +118,26 @@ pub(super) async fn draft(
         form,
     };
     Ok((draft, places))
+}
+
+/// The text of a part whose media all stay behind: one that continues another would say nothing but its number then, and
+/// leads to the original instead, as far as that fits.
+fn without_media(planned: &PartPlan, delivery: &Delivery) -> String {
+    /// What a link counts at least, by the rules of any destination (contract mastodon §3.2).
+    const LINK: usize = 23;
+    let text = &planned.text.text;
+    let continues = matches!(planned.form, FormPlan::Status { continues: true });
+    match &delivery.link {
+        Some(link)
+            if continues
+                && !planned.media.is_empty()
+                && !text.contains(link.as_str())
+                && planned.text.length + link.chars().count().max(LINK) + 2 <= planned.text.max =>
+        {
+            format!("{text}\n\n{link}")
+        }
+        _ => text.clone(),
+    }
 }
 
 /// The form that a medium is in by now.
@@ -138,6 +170,17 @@ pub(super) fn file_prefix(delivery: &Delivery, place: usize, index: usize) -> St
     format!("tombolo-{}-{}-{}-", delivery.key.digest(), place + 1, index + 1)
 }
 
+/// The limits, with no more room for a file than that.
+fn smaller(limits: &Limits, room: Option<u64>) -> Limits {
+    let mut limits = limits.clone();
+    if let Some(room) = room {
+        limits.media.image_bytes = limits.media.image_bytes.min(room);
+        limits.media.video_bytes = limits.media.video_bytes.min(room);
+    }
+    limits
+}
+
+#[derive(Clone)]
 struct Maker<'a> {
     engine: &'a Engine,
     limits: &'a Limits,
@@ -148,6 +191,8 @@ struct Maker<'a> {
     place: usize,
     /// Names of the files that the server has already.
     uploaded: Vec<String>,
+    /// How many bytes the file may have, where that is less than the limits say.
+    room: Option<u64>,
 }
 
 impl Maker<'_> {
@@ -156,7 +201,8 @@ impl Maker<'_> {
         let alt = self.alt(plan).await;
         // Unique to what is in it: another file, or another alternative text, is another upload.
         let sources: Vec<&str> = rung.sources().into_iter().map(without_query).collect();
-        let content = [rung.describe(), sources.join(" "), alt.clone().unwrap_or_default()];
+        let mut content = vec![rung.describe(), sources.join(" "), alt.clone().unwrap_or_default()];
+        content.extend(self.room.map(|room| room.to_string()));
         let stem = format!(
             "{}{}",
             file_prefix(self.delivery, self.place, index),

@@ -1,14 +1,16 @@
 //! One part of a plan on its way to the destination: prepared, published, and what came of it recorded.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use tombolo_model::{
-    Checkpoint, CheckpointError, Clock, Copy, DeliveryKey, Destination, DestinationError, Draft, Form, Idempotency,
-    IdempotencyKey, Limits, MediaError, Post, ProgressSink, PublishOutcome, PublishProgress, Step,
+    Checkpoint, CheckpointError, Clock, Copy, DeliveryKey, Destination, DestinationError, DestinationId, Draft, Form,
+    Idempotency, IdempotencyKey, Limits, MediaError, Post, ProgressSink, PublishOutcome, PublishProgress, Step,
 };
 
 use super::deliver::{destination_failed, hold, later, note};
@@ -17,7 +19,7 @@ use super::pass::{Advance, Candidate};
 use super::prepare::{self, Unready};
 use super::{Engine, SyncError, clipped};
 use crate::ledger::{Changes, Delivery, Ledger, Part, PartState, Publishing, Stage, StoreError, Unresolved, Waiting};
-use crate::transform::{FormPlan, MediaPlan, PartPlan, Rung};
+use crate::transform::{FormPlan, MediaPlan, PartPlan, Rung, human_bytes};
 
 /// How long and how often a file may fail on its way before a lesser form of it is taken: most outages are shorter.
 const PATIENCE_WITH_A_FILE: TimeDelta = TimeDelta::hours(2);
@@ -26,6 +28,11 @@ const TRIES_OF_A_FILE: u32 = 5;
 const LOOKS_FOR_ORIGINAL: u32 = 3;
 /// How often a file may move while it is being carried, in one run.
 const MOVES: u32 = 2;
+
+/// The smallest file that is made because the destination has refused larger ones, in bytes.
+const LEAST_ROOM: u64 = 256 << 10;
+/// How long it is remembered what a destination has refused.
+const ROOM_AGE: Duration = Duration::from_secs(86_400);
 
 /// A plan, and what carrying it out needs.
 pub(super) struct Order<'a> {
@@ -74,6 +81,7 @@ impl Order<'_> {
             Sought::Forbidden(reason) => return hold(engine, candidate, reason).await,
             Sought::Blocked(advance) => return Ok(advance),
         };
+        self.remember_room(&candidate.delivery, &mut part, planned);
         let made = prepare::draft(
             engine,
             &candidate.delivery,
@@ -167,6 +175,8 @@ impl Order<'_> {
                 file_fails_since: None,
                 posts: 0,
                 digest: String::new(),
+                room: BTreeMap::new(),
+                remake: false,
             });
         }
     }
@@ -331,6 +341,11 @@ impl Order<'_> {
             PublishOutcome::MediaRejected { index, reason } => {
                 return self.next_rung(candidate, place, part, medium(index), &reason).await;
             }
+            PublishOutcome::MediaTooLarge { index, bytes, reason } => {
+                return self
+                    .too_large(candidate, place, part, medium(index), bytes, &reason)
+                    .await;
+            }
             PublishOutcome::MediaUnavailable {
                 index,
                 reason,
@@ -430,6 +445,53 @@ impl Order<'_> {
         };
         note_part(self.engine, candidate, place, part).await?;
         Ok(Advance::Again)
+    }
+
+    /// A file was refused for its size though it is below the announced limit: proxies have limits of their own, which are
+    /// published nowhere (contract mastodon §2.1). What is made here is made smaller; else another form is taken.
+    async fn too_large(
+        &self,
+        candidate: &mut Candidate,
+        place: usize,
+        mut part: Part,
+        index: usize,
+        bytes: u64,
+        reason: &str,
+    ) -> Result<Advance, SyncError> {
+        let now = self.engine.clock.now();
+        let tried = part.rungs.get(index).copied().unwrap_or(0);
+        let rung = rungs_of(&self.parts[place], index).get(tried);
+        // Encoding a film takes long: it is brought down in larger steps.
+        let is_encoded = rung.is_some_and(|rung| rung.is_made() && rung.is_moving());
+        let room = bytes / if is_encoded { 4 } else { 2 };
+        part.room.insert(index, room);
+        let entry = room_entry(&candidate.delivery.key.to);
+        self.engine.cache.put(&entry, &json!(room), now);
+        if room < LEAST_ROOM || !rung.is_some_and(Rung::is_made) {
+            return self.next_rung(candidate, place, part, index, reason).await;
+        }
+        let made = prepare::file_prefix(&candidate.delivery, place, index);
+        self.engine.workshop.forget_file(&made);
+        let why = format!(
+            "at most {}, because the destination took no {}: {reason}",
+            human_bytes(room),
+            human_bytes(bytes)
+        );
+        part.rung_reasons.retain(|reason| !reason.starts_with("at most "));
+        part.rung_reasons.push(clipped(&why));
+        note_part(self.engine, candidate, place, waiting_part(part, reason, now, 0)).await?;
+        Ok(Advance::Again)
+    }
+
+    /// Files aren't made larger than the destination has taken lately.
+    fn remember_room(&self, delivery: &Delivery, part: &mut Part, planned: &PartPlan) {
+        let (entry, now) = (room_entry(&delivery.key.to), self.engine.clock.now());
+        let room = self.engine.cache.get(&entry, ROOM_AGE, now);
+        if let Some(room) = room.and_then(|room| room.as_u64()) {
+            for index in 0..planned.media.len() {
+                part.room.entry(index).or_insert(room);
+            }
+        }
     }
 
     /// The file's address changed: the post is read again, a few times (contract peertube §6, "re-read the detail once").
@@ -588,6 +650,11 @@ pub(super) async fn note_part(
     candidate.delivery.stage = Stage::InParts;
     candidate.delivery.parts[place] = part;
     note(engine, &candidate.delivery).await
+}
+
+/// Where the cache has how many bytes a file for this destination may have.
+fn room_entry(to: &DestinationId) -> String {
+    format!("room for files at {to}")
 }
 
 fn digest_of(draft: &Draft) -> String {

@@ -179,6 +179,14 @@ impl Rung {
         }
     }
 
+    /// Whether its file is made here, so that it can be made smaller.
+    pub fn is_made(&self) -> bool {
+        matches!(
+            self,
+            Self::Transcode { .. } | Self::Picture(_) | Self::Slideshow { .. } | Self::Thumbnail(_)
+        )
+    }
+
     /// Whether what is sent certainly has sound. A silent track counts: servers look whether there is one.
     pub fn has_sound(&self) -> bool {
         match self {

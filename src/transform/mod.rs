@@ -8,6 +8,6 @@ pub mod rules;
 mod tests;
 pub mod words;
 
-pub use ladder::{Facts, FileFacts, MediaPlan, Rung};
+pub use ladder::{Facts, FileFacts, MediaPlan, Rung, human_bytes};
 pub use plan::{Captions, FormPlan, Mode, Overflow, PartPlan, Plan, Settings, VideoPlan, plan};
 pub use rules::{Kind, Replies, RequireAlt, Rules, Sensitive, Verdict};

@@ -126,8 +126,12 @@ fn said(pass: &Pass, reader: &str, shows: &str, why: &str) {
 
 /// An error, and no word of there being nothing; `remedy`: what it says works instead.
 fn refused(pass: &Pass, remedy: &str) {
-    assert_eq!(pass.code, 1, "{}{}", pass.stdout, pass.stderr);
-    let trouble = pass.stderr.lines().find(|line| line.starts_with("trouble: "));
+    refused_with(pass, (1, "trouble"), remedy);
+}
+
+fn refused_with(pass: &Pass, (code, kind): (i32, &str), remedy: &str) {
+    assert_eq!(pass.code, code, "{}{}", pass.stdout, pass.stderr);
+    let trouble = pass.stderr.lines().find(|line| line.starts_with(&format!("{kind}: ")));
     assert!(
         trouble.is_some_and(|line| line.contains(remedy)),
         "{remedy}: {}",
@@ -475,7 +479,35 @@ async fn the_empty_outbox_of_pixelfed_is_an_error_that_names_the_way_and_never_z
     from.faults().next("GET", "/users/me.atom", u32::MAX, blocked());
     cell.reads("auto", None, "since = \"beginning\"");
     refused(&cell.pass().await, "configure a token");
+    // A token that was taken back is what is wrong then.
+    let gone = Fault::Answer(
+        401,
+        vec![("content-type".into(), "application/json".into())],
+        "{}".into(),
+    );
+    from.faults()
+        .next("GET", "/api/v1/accounts/verify_credentials", u32::MAX, gone);
+    cell.reads("auto", Some("taken-back"), "since = \"beginning\"");
+    refused_with(&cell.pass().await, (4, "sign-in needed"), "configure a token");
     assert!(cell.arrived().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_was_taken_back_asks_for_a_new_sign_in_where_nothing_else_can_be_read() {
+    let (from, token, cell) = toots().await;
+    from.set_ways(Ways {
+        anonymous_api: false,
+        unsigned_objects: false,
+        ..Ways::default()
+    });
+    toot(&from, 0..2);
+    cell.carries("auto", Some(&token)).await;
+    from.revoke(&token);
+    toot(&from, 2..3);
+    for _ in 0..2 {
+        refused_with(&cell.pass().await, (4, "sign-in needed"), "account \"source\"");
+    }
+    assert_eq!(cell.arrived(), names(0..2));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,7 +2,8 @@
 
 use chrono::Timelike;
 use image::{ImageFormat, Rgb, RgbImage};
-use tombolo_mastodon::stand_in::{NewMedia as Attached, NewStatus, Posted as Status, PostedKind};
+use tombolo_mastodon::stand_in::{NewMedia as Attached, NewStatus, Posted as Status, PostedKind, Ways};
+use tombolo_net::stand_in::Fault;
 use tombolo_peertube::stand_in::FileBody;
 use tombolo_pixelfed::stand_in::{InstanceLimits, NewMedia, NewPost, Posted};
 
@@ -125,6 +126,26 @@ async fn photos_from_pixelfed_to_mastodon_beyond_its_number_go_on_as_a_thread() 
         copies.iter().all(|copy| copy.text.contains(&original.url)),
         "{copies:?}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_status_of_a_thread_whose_only_photo_is_broken_leads_to_the_original() {
+    let islands = Islands::new().await;
+    islands.photos.set_limits(albums_of(20));
+    let original = islands.share(album_of("Many waves", 5));
+    let fifth = url::Url::parse(&original.media[4].url).unwrap();
+    let garbage = Fault::Answer(
+        200,
+        vec![("content-type".into(), "image/jpeg".into())],
+        "no photo".into(),
+    );
+    islands.photos.faults().next("GET", fifth.path(), u32::MAX, garbage);
+    islands.carry("photos", "toots", "overflow = \"thread\"").await;
+    let copies = islands.toots.statuses("me");
+    assert_eq!(copies.len(), 2);
+    assert_eq!(alts_of(&copies[0]), waves(0..4));
+    assert_eq!(copies[1].text, format!("(2/2)\n\n{}", original.url));
+    assert_eq!(copies[1].in_reply_to.as_ref(), Some(&copies[0].id));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -747,6 +768,47 @@ async fn text_only_to_peertube_is_skipped_with_the_reason() {
     let why = islands.skip("toots", "tube", "").await;
     assert!(why.contains("takes videos only"), "{why}");
     assert!(islands.tube.uploaded().is_empty());
+}
+
+/// Proxies have limits of their own, which are published nowhere.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_photo_that_a_proxy_refuses_for_its_size_is_made_smaller_and_so_is_the_next_one_at_once() {
+    let islands = Islands::new().await;
+    let noise = |seed: u32| {
+        let picture = RgbImage::from_fn(1200, 900, |x, y| {
+            let mixed = (x.rotate_left(16) ^ y ^ seed).wrapping_mul(2_654_435_761);
+            let [_, red, green, blue] = (mixed ^ mixed >> 15).wrapping_mul(2_246_822_519).to_be_bytes();
+            Rgb([red, green, blue])
+        });
+        encoded(&picture, ImageFormat::Png)
+    };
+    let first = noise(1);
+    assert!(first.len() > 3_000_000);
+    islands.toot(NewStatus::new("Sand").media(Attached::new(first).alt("Grains")));
+    let proxy = 1 << 20;
+    islands.toots.set_ways(Ways {
+        proxy_body: Some(proxy),
+        ..Ways::default()
+    });
+    let tombolo = islands.route("toots", "second", "");
+    let pass = tombolo.sync(&["--wait", "60s"]).await;
+    assert_eq!(pass.code, 0, "{}{}", pass.stdout, pass.stderr);
+    let sent = only(islands.tooted("second").media);
+    assert_eq!(sent.description.as_deref(), Some("Grains"));
+    let bytes = sent.bytes.unwrap();
+    assert!((300_000..proxy).contains(&(bytes.len() as u64)), "{}", bytes.len());
+    let why = reason(&pass);
+    assert!(
+        why.contains("at most") && why.contains("because the destination took no"),
+        "{why}"
+    );
+    let uploads = || islands.toots.arrivals().count("POST", "/api/v2/media");
+    let tries = uploads();
+    assert!((3..=5).contains(&tries), "{tries}");
+    islands.toot(NewStatus::new("More sand").media(Attached::new(noise(2)).alt("Grains")));
+    let pass = tombolo.sync(&["--wait", "60s"]).await;
+    assert_eq!(pass.count("published"), 1, "{}{}", pass.stdout, pass.stderr);
+    assert_eq!(uploads(), tries + 1, "what it takes is remembered");
 }
 
 #[tokio::test(flavor = "multi_thread")]

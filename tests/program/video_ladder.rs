@@ -1,6 +1,6 @@
 //! The rungs of the video ladder, each by its name: which is taken, why, and what other tools say of the file that arrived.
 
-use tombolo_mastodon::stand_in::{InstanceLimits, NewMedia as Attached, NewStatus, PostedKind, PostedMedia};
+use tombolo_mastodon::stand_in::{InstanceLimits, NewMedia as Attached, NewStatus, PostedKind, PostedMedia, Ways};
 use tombolo_peertube::stand_in::{NewVideo, VideoFile};
 use tombolo_pixelfed::stand_in::{InstanceLimits as PhotoLimits, Pixelfed};
 
@@ -278,6 +278,38 @@ async fn rung_transcode_uses_the_instances_bytes_and_never_more() {
     assert!((seen.seconds - ffprobe(&large).seconds).abs() < 0.1, "{seen:?}");
     assert!(
         reason(&pass).contains("encoded anew") && reason(&pass).contains("not smaller"),
+        "{}",
+        reason(&pass)
+    );
+}
+
+/// Proxies have limits of their own, which are published nowhere.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_video_that_a_proxy_refuses_for_its_size_is_encoded_smaller() {
+    if !has(&FFMPEG) {
+        return;
+    }
+    let islands = Islands::new().await;
+    let large = noise(320, 180, 4);
+    let proxy = large.len() as u64 * 2 / 3;
+    islands.toots.set_ways(Ways {
+        proxy_body: Some(proxy),
+        ..Ways::default()
+    });
+    let files = [VideoFile::sized(320, 180).body(large.clone())];
+    islands.tube.publish(NewVideo::titled("Large").web(files));
+    let pass = islands.carry("tube", "toots", "").await;
+    let sent = tooted(&islands, "me");
+    assert!(
+        (proxy / 4..proxy).contains(&sent.size),
+        "{} of {}",
+        sent.size,
+        large.len()
+    );
+    let seen = plays(&bytes_of(&sent), &["h264", "aac"]);
+    assert!((seen.seconds - ffprobe(&large).seconds).abs() < 0.1, "{seen:?}");
+    assert!(
+        reason(&pass).contains("encoded anew") && reason(&pass).contains("413"),
         "{}",
         reason(&pass)
     );

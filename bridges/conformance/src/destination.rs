@@ -528,7 +528,7 @@ pub async fn a_refused_post_is_classed_by_what_it_means(island: &dyn Destination
 
 /// What a refusal of a file means. No copy is made without it.
 pub async fn a_refused_file_is_classed_by_what_it_means(island: &dyn DestinationIsland) {
-    use PublishOutcome::{AuthLost, MediaRejected, Rejected, Throttled, TryLater};
+    use PublishOutcome::{AuthLost, MediaRejected, MediaTooLarge, Rejected, Throttled, TryLater};
     let (facts, front) = (island.facts(), island.front());
     for (number, status) in (1..).zip([401, 403, 404, 413, 422, 429, 500, 503]) {
         let (draft, mut run) = (island.draft(number), Run::new(island));
@@ -541,7 +541,10 @@ pub async fn a_refused_file_is_classed_by_what_it_means(island: &dyn Destination
             401 => matches!(outcome, AuthLost { .. }),
             403 => matches!(outcome, AuthLost { .. } | Rejected { .. } | MediaRejected { .. }),
             404 => matches!(outcome, Rejected { .. } | MediaRejected { .. } | TryLater { .. }),
-            413 => matches!(outcome, Rejected { .. } | MediaRejected { .. } | Throttled { .. }),
+            413 => matches!(
+                outcome,
+                Rejected { .. } | MediaRejected { .. } | MediaTooLarge { .. } | Throttled { .. }
+            ),
             422 => matches!(outcome, Rejected { .. } | MediaRejected { .. }),
             429 => is_throttled(&outcome, &front),
             500 => matches!(outcome, TryLater { .. } | MediaRejected { .. }),
@@ -825,6 +828,7 @@ fn says_something(outcome: &PublishOutcome) -> bool {
     match outcome {
         PublishOutcome::Rejected { reason }
         | PublishOutcome::MediaRejected { reason, .. }
+        | PublishOutcome::MediaTooLarge { reason, .. }
         | PublishOutcome::MediaUnavailable { reason, .. }
         | PublishOutcome::Throttled { reason, .. }
         | PublishOutcome::TryLater { reason }

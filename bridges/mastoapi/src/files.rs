@@ -13,8 +13,8 @@ use tombolo_net::{Answer, SendError, multipart};
 /// How often the meter is moved.
 const METER: Duration = Duration::from_millis(100);
 
-/// Sends one file with its description and these fields, through `send`, once. The second that `send` is given counts the
-/// bytes that have left.
+/// Sends one file with its description and these fields, through `send`, once: what was answered, and the file's size. The
+/// second that `send` is given counts the bytes that have left.
 ///
 /// # Errors
 /// What became of an upload without an answer doesn't matter: a file that nobody attaches disappears by itself.
@@ -24,7 +24,7 @@ pub async fn stream_file<F: Future<Output = Result<Answer, SendError>>>(
     fields: multipart::Form,
     meter: &dyn ProgressSink,
     send: impl FnOnce(multipart::Form, Arc<AtomicU64>) -> F,
-) -> Result<Answer, PublishOutcome> {
+) -> Result<(Answer, u64), PublishOutcome> {
     let (bytes, stream) = media.body.open().await.map_err(|error| match error {
         MediaError::Unusable(reason) => PublishOutcome::MediaRejected { index, reason },
         MediaError::Gone(_) => PublishOutcome::MediaUnavailable {
@@ -78,7 +78,7 @@ pub async fn stream_file<F: Future<Output = Result<Answer, SendError>>>(
     };
     meter.advance(left.load(Ordering::Relaxed) - shown);
     let reason = match result {
-        Ok(answer) => return Ok(answer),
+        Ok(answer) => return Ok((answer, bytes)),
         Err(SendError::NotSent(reason) | SendError::Unknown(reason)) => reason,
     };
     Err(match at_source.lock().unwrap_or_else(PoisonError::into_inner).take() {

@@ -244,9 +244,11 @@ impl MastodonSource {
 
     /// Tries the readers, the most complete first, and says why those before the chosen one don't work.
     async fn choose(&self, creator: &Creator) -> Result<(Reader, String), SourceError> {
-        let mut failed = Vec::new();
+        let (mut failed, mut refused) = (Vec::new(), false);
         for candidate in self.candidates() {
-            match self.try_reader(candidate, creator).await {
+            let tried = self.try_reader(candidate, creator).await;
+            refused |= candidate == Candidate::Token && matches!(tried, Err(SourceError::Unsupported(_)));
+            match tried {
                 Ok((reader, works)) => {
                     failed.push(works);
                     return Ok((reader, failed.join("; ")));
@@ -260,11 +262,12 @@ impl MastodonSource {
             (Read::Auto, Some(_)) => "check that the token is the creator's, and that the account is public",
             (_, _) => "use read = \"auto\", or \"api\" with a token",
         };
-        Err(SourceError::Unsupported(format!(
-            "{} can't be read: {}; {remedy}",
-            creator.actor,
-            failed.join("; ")
-        )))
+        let why = format!("{} can't be read: {}; {remedy}", creator.actor, failed.join("; "));
+        Err(if refused {
+            SourceError::AuthLost(why)
+        } else {
+            SourceError::Unsupported(why)
+        })
     }
 
     fn candidates(&self) -> Vec<Candidate> {
@@ -314,7 +317,13 @@ impl MastodonSource {
 
     /// Forgets what a failed read may have shown to be out of date, so that the next one asks again.
     async fn doubt<T>(&self, result: Result<T, SourceError>) -> Result<T, SourceError> {
-        if let Err(SourceError::NotFound(_) | SourceError::Unsupported(_) | SourceError::Malformed(_)) = &result {
+        if let Err(
+            SourceError::NotFound(_)
+            | SourceError::Unsupported(_)
+            | SourceError::AuthLost(_)
+            | SourceError::Malformed(_),
+        ) = &result
+        {
             *self.found.lock().await = Found::default();
             self.cache.forget(&self.cache_name("creator"));
             self.cache.forget(&self.cache_name("reader"));
@@ -339,6 +348,14 @@ impl MastodonSource {
             Reader::Outbox { .. } | Reader::Rss { .. } => outbox::fetch(&self.net, &creator, id).await,
         };
         self.doubt(result).await
+    }
+}
+
+/// A list that worked with the token, and no longer does.
+fn no_longer_allowed(error: SourceError, with_token: bool) -> SourceError {
+    match error {
+        SourceError::Unsupported(why) if with_token => SourceError::AuthLost(why),
+        other => other,
     }
 }
 
@@ -377,7 +394,8 @@ impl Source for MastodonSource {
         let result = match reader {
             Reader::Api(api) => {
                 let client = self.client(api.with_token);
-                api::poll(&client, &api, &creator, cursor, &self.known).await
+                let poll = api::poll(&client, &api, &creator, cursor, &self.known).await;
+                poll.map_err(|e| no_longer_allowed(e, api.with_token))
             }
             Reader::Outbox { .. } => outbox::poll(&self.net, &creator, cursor).await,
             Reader::Rss { feed } => rss::poll(&self.net, &feed, &creator, cursor).await,
@@ -390,7 +408,8 @@ impl Source for MastodonSource {
         let result = match reader {
             Reader::Api(api) => {
                 let client = self.client(api.with_token);
-                api::scan(&client, &api, &creator, cursor, &self.known).await
+                let poll = api::scan(&client, &api, &creator, cursor, &self.known).await;
+                poll.map_err(|e| no_longer_allowed(e, api.with_token))
             }
             Reader::Outbox { .. } => outbox::scan(&self.net, &creator).await,
             // A feed is one page: reading it is all there is to scan.

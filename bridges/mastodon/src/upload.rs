@@ -49,7 +49,7 @@ pub(crate) async fn upload(
     // What it said to the alternative text: some want one longer than what an older instance document says (GoToSocial).
     let mut alt_refused: Option<String> = None;
     loop {
-        let answer = send_file(client, index, &media, with_thumbnail, meter).await?;
+        let (answer, bytes) = send_file(client, index, &media, with_thumbnail, meter).await?;
         let status = answer.status.as_u16();
         let body: Value = answer.json().unwrap_or_default();
         let id = body.get("id").and_then(identifier);
@@ -99,7 +99,7 @@ pub(crate) async fn upload(
                 reason: client.error_text(status, &answer.body),
             });
         }
-        return Err(upload_refused(client, index, &answer));
+        return Err(upload_refused(client, index, bytes, &answer));
     }
 }
 
@@ -110,7 +110,7 @@ async fn send_file(
     media: &MediaDraft,
     with_thumbnail: bool,
     meter: &dyn ProgressSink,
-) -> Result<Answer, PublishOutcome> {
+) -> Result<(Answer, u64), PublishOutcome> {
     let mut fields = multipart::Form::new();
     if let Some(focus) = media.focus {
         fields = fields.text("focus", format!("{},{}", focus.x, focus.y));
@@ -131,15 +131,17 @@ pub(crate) fn is_api(answer: &Answer) -> bool {
     answer.media_type().is_some_and(|kind| kind.contains("json")) && answer.json::<Value>().is_ok()
 }
 
-fn upload_refused(client: &Client, index: usize, answer: &Answer) -> PublishOutcome {
+fn upload_refused(client: &Client, index: usize, bytes: u64, answer: &Answer) -> PublishOutcome {
     let status = answer.status.as_u16();
     let reason = client.error_text(status, &answer.body);
     match status {
         401 => PublishOutcome::AuthLost { reason },
         403 if is_api(answer) => PublishOutcome::AuthLost { reason },
         429 => throttled(client, answer),
-        // Refused for good: too large, or not a file it takes (contract mastodon §4.1, §8.3).
-        400 | 404 | 405 | 413 | 415 | 422 => PublishOutcome::MediaRejected { index, reason },
+        // By a proxy mostly, whose limit is published nowhere (contract mastodon §2, §8.3).
+        413 => PublishOutcome::MediaTooLarge { index, bytes, reason },
+        // Refused for good: not a file it takes (contract mastodon §4.1, §8.3).
+        400 | 404 | 405 | 415 | 422 => PublishOutcome::MediaRejected { index, reason },
         _ => PublishOutcome::TryLater { reason },
     }
 }

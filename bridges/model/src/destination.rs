@@ -218,6 +218,15 @@ pub enum PublishOutcome {
         /// What it said.
         reason: String,
     },
+    /// The server, or the proxy in front of it, refused one of the files for its size: a smaller one may be taken.
+    MediaTooLarge {
+        /// Which of the draft's media.
+        index: usize,
+        /// Size of the file that was refused.
+        bytes: u64,
+        /// What it said.
+        reason: String,
+    },
     /// One of the files can't be read at the source just now, or has moved.
     MediaUnavailable {
         /// Which of the draft's media.

@@ -139,6 +139,9 @@ pub enum SourceError {
     /// This reader can't work here; the message names the right one.
     #[error("{0}")]
     Unsupported(String),
+    /// The account's token is refused, or is another account's, and nothing else can be read instead.
+    #[error("{0}")]
+    AuthLost(String),
     /// There is no such account, or it is closed to us.
     #[error("{0}")]
     NotFound(String),

@@ -197,7 +197,7 @@ impl PixelfedSource {
                                nowhere";
                     return Ok((Reader::Token, why.into()));
                 }
-                Err(SourceError::Unsupported(why)) => no_token = format!("{why}; "),
+                Err(SourceError::AuthLost(why) | SourceError::Unsupported(why)) => no_token = format!("{why}; "),
                 Err(e) => return Err(e),
             }
         }
@@ -214,16 +214,19 @@ impl PixelfedSource {
             Err(e) => return Err(e),
         };
         if self.read == Read::Api {
-            return Err(SourceError::Unsupported(format!("{no_token}{why_not}")));
+            return Err(shut(!no_token.is_empty(), format!("{no_token}{why_not}")));
         }
         match feed::poll(&self.api, creator, &Cursor::default()).await {
             Ok(_) => Ok((Reader::Rss, format!("{no_token}{}", instead(&why_not)))),
             Err(SourceError::Transient(why)) => Err(SourceError::Transient(why)),
-            Err(e) => Err(SourceError::Unsupported(format!(
-                "{no_token}{} shows {}'s posts to nobody without a token ({why_not}; {e}); configure a token that works",
-                self.origin(),
-                creator.name
-            ))),
+            Err(e) => {
+                let why = format!(
+                    "{no_token}{} shows {}'s posts to nobody without a token ({why_not}; {e}); configure a token that works",
+                    self.origin(),
+                    creator.name
+                );
+                Err(shut(!no_token.is_empty(), why))
+            }
         }
     }
 
@@ -263,7 +266,13 @@ impl PixelfedSource {
 
     /// Forgets what a failed read may have shown to be out of date, so that the next one asks again.
     async fn doubt<T>(&self, result: Result<T, SourceError>) -> Result<T, SourceError> {
-        if let Err(SourceError::NotFound(_) | SourceError::Unsupported(_) | SourceError::Malformed(_)) = &result {
+        if let Err(
+            SourceError::NotFound(_)
+            | SourceError::Unsupported(_)
+            | SourceError::AuthLost(_)
+            | SourceError::Malformed(_),
+        ) = &result
+        {
             *self.found.lock().await = None;
             for what in ["creator", "account", "reader"] {
                 self.cache.forget(&self.cache_name(what));
@@ -321,6 +330,15 @@ impl PixelfedSource {
                 .retain(|sighting| sighting.id.origin() == creator.actor.origin());
         }
         Ok(poll)
+    }
+}
+
+/// No reader works; `refused`: nor does the token.
+fn shut(refused: bool, why: String) -> SourceError {
+    if refused {
+        SourceError::AuthLost(why)
+    } else {
+        SourceError::Unsupported(why)
     }
 }
 
@@ -389,7 +407,7 @@ impl Source for PixelfedSource {
         };
         match result {
             // One post that can't be read says nothing of the others; a token that isn't taken does.
-            Err(SourceError::Unsupported(_)) => self.doubt(result).await,
+            Err(SourceError::AuthLost(_) | SourceError::Unsupported(_)) => self.doubt(result).await,
             other => other,
         }
     }

@@ -11,6 +11,9 @@ use tombolo_net::multipart;
 use crate::entity::identifier;
 use crate::wire::{Api, Failure, Said, no_words};
 
+/// Size of uploads that PHP takes unless somebody has changed it (its `upload_max_filesize`), in bytes, less what surrounds a
+/// file.
+const PHP_UPLOADS: u64 = (2 << 20) - (64 << 10);
 /// Unattached files live for two hours (contract pixelfed §3); some of it is left unused.
 const MEDIA_LIFE: TimeDelta = TimeDelta::minutes(100);
 /// Longest address of a file that is kept.
@@ -35,25 +38,23 @@ pub(crate) async fn upload(
         .before(Step::Upload, progress)
         .await
         .map_err(PublishOutcome::NotNoted)?;
-    let mut said = api.judge(
-        &stream_file(index, media, multipart::Form::new(), meter, |form, sent| {
-            api.upload(form, sent)
-        })
-        .await?,
-    );
+    let (answer, bytes) = stream_file(index, media, multipart::Form::new(), meter, |form, sent| {
+        api.upload(form, sent)
+    })
+    .await?;
+    let mut said = api.judge(&answer);
     if matches!(&said, Said::Json(Value::Array(_))) {
         // The account was never active for the API; asking who it is makes it so (contract pixelfed §0.3).
         wake(api).await?;
-        said = api.judge(
-            &stream_file(index, media, multipart::Form::new(), meter, |form, sent| {
-                api.upload(form, sent)
-            })
-            .await?,
-        );
+        let (answer, _) = stream_file(index, media, multipart::Form::new(), meter, |form, sent| {
+            api.upload(form, sent)
+        })
+        .await?;
+        said = api.judge(&answer);
     }
     let value = match said {
         Said::Json(value) => value,
-        refusal => return Err(refused(refusal, index)),
+        refusal => return Err(refused(refusal, index, bytes)),
     };
     let Some(id) = value.get("id").and_then(identifier) else {
         return Err(PublishOutcome::TryLater {
@@ -86,15 +87,19 @@ async fn wake(api: &Api) -> Result<(), PublishOutcome> {
 }
 
 /// What a refused upload means. What became of the file doesn't matter: one that nobody attaches disappears by itself.
-fn refused(said: Said, index: usize) -> PublishOutcome {
+fn refused(said: Said, index: usize, bytes: u64) -> PublishOutcome {
     match said {
         Said::NoToken(reason) => PublishOutcome::AuthLost { reason },
-        // Messages are in the server's language; the names of fields aren't.
+        // Messages are in the server's language; the names of fields aren't. The type is one that the instance takes: a
+        // large file is refused by PHP's own limit then (contract pixelfed §1), which nobody sets below its default.
+        Said::Invalid(fields, reason) if fields.iter().any(|f| f == "file") && bytes > PHP_UPLOADS => {
+            PublishOutcome::MediaTooLarge { index, bytes, reason }
+        }
         Said::Invalid(fields, reason) if fields.iter().any(|f| f == "file") => {
             PublishOutcome::MediaRejected { index, reason }
         }
         Said::Invalid(_, reason) | Said::Refused(404 | 405, reason) => PublishOutcome::Rejected { reason },
-        Said::TooLarge(reason) => PublishOutcome::MediaRejected { index, reason },
+        Said::TooLarge(reason) => PublishOutcome::MediaTooLarge { index, bytes, reason },
         Said::Refused(403, words) if words.is_empty() => PublishOutcome::AuthLost { reason: no_words(403) },
         Said::Refused(403, words) if words.contains("size limit") => PublishOutcome::Rejected {
             reason: format!("{words} The account's storage at Pixelfed is full; delete posts there, or ask its admin"),

@@ -366,7 +366,7 @@ impl From<NetError> for Failure {
 impl From<Failure> for SourceError {
     fn from(failure: Failure) -> Self {
         match failure {
-            Failure::NoToken(why) => Self::Unsupported(format!(
+            Failure::NoToken(why) => Self::AuthLost(format!(
                 "the token doesn't work ({why}); make a new one, or leave the token out to read the public lists"
             )),
             Failure::Forbidden(why) => Self::Unsupported(format!("not allowed to read: {why}")),

@@ -94,6 +94,9 @@ pub struct Ways {
     pub tells_audience: bool,
     /// The shortest alternative text that it takes; its document tells (GoToSocial's `media-description-min-chars`).
     pub alt_min: usize,
+    /// Bytes of the largest request that the proxy in front lets through, where that is less than what is announced
+    /// (contract §2.1).
+    pub proxy_body: Option<u64>,
 }
 
 impl Default for Ways {
@@ -111,6 +114,7 @@ impl Default for Ways {
             names_api: true,
             tells_audience: true,
             alt_min: 0,
+            proxy_body: None,
         }
     }
 }

@@ -22,9 +22,10 @@ pub(super) struct Upload {
 
 /// Receives a request with files, or without.
 pub(super) async fn receive(shared: &Shared, request: Request) -> Result<Upload, Reply> {
-    let most = shared
+    let usual = shared
         .client_max_body
         .map(|most| most.max(lock(&shared.world).limits.video_size_limit));
+    let most = shared.ways().proxy_body.or(usual);
     let length: Option<u64> = header(&request, &header::CONTENT_LENGTH).and_then(|length| length.parse().ok());
     let has_parts = header(&request, &header::CONTENT_TYPE).is_some_and(|kind| kind.starts_with("multipart/form-data"));
     if most.is_some_and(|most| length.is_some_and(|length| length > most)) {

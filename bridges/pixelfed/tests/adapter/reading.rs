@@ -322,7 +322,7 @@ async fn a_dead_token_gives_way_to_the_public_list_which_is_said_in_every_versio
         rig.pixelfed.faults().next("GET", path, u32::MAX, closed());
     }
     match rig.source_with_token().scan(&Cursor::default()).await {
-        Err(SourceError::Unsupported(why)) => {
+        Err(SourceError::AuthLost(why)) => {
             assert!(why.contains("token doesn't work") && !why.contains(&rig.token), "{why}");
         }
         other => panic!("{other:?}"),
@@ -337,7 +337,7 @@ async fn a_token_that_dies_in_use_is_noticed_and_the_next_look_is_without_it() {
     let cursor = scan(&source).await.cursor;
     rig.pixelfed.revoke(&rig.token);
     let result = source.poll(&cursor).await;
-    assert!(matches!(result, Err(SourceError::Unsupported(_))), "{result:?}");
+    assert!(matches!(result, Err(SourceError::AuthLost(_))), "{result:?}");
     assert_eq!(listed(&scan(&source).await), ids([&post]));
     let reader = source.reader().await.expect("a reader");
     assert_eq!(reader.completeness, Completeness::BestEffort);
