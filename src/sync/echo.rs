@@ -1,8 +1,10 @@
 //! A copy is never a source (invariant 4): not by its uri, not by the program that posted it, and not by the link and the
 //! words that it carries, which also hold when the ledger was lost.
 
+use std::ops::Range;
+
 use chrono::TimeDelta;
-use tombolo_model::{ApId, Fetched, Media, MediaKind, Origin, Post, SourceError};
+use tombolo_model::{ApId, Fetched, Media, MediaKind, Origin, Post, SourceError, SourceId};
 use tombolo_text as text;
 
 use super::{Engine, SyncError};
@@ -17,6 +19,10 @@ const LEAST_TITLE: usize = 12;
 const PREFACE: usize = 60;
 /// Most links that are followed to see what they lead to.
 const MOST_LINKS: usize = 3;
+/// Most parts of a thread that are gone back.
+const MOST_PARTS: usize = 25;
+/// Longest number of a part: `12/34`.
+const LONGEST_NUMBER: usize = 7;
 /// How long an instance that gave no answer isn't asked again.
 const SILENCE: TimeDelta = TimeDelta::minutes(2);
 
@@ -30,8 +36,52 @@ pub(super) enum Echo {
     CannotTell(String),
 }
 
-/// Whether a post is a copy of another one that tombolo carries.
+/// Whether a post is a copy of another one that tombolo carries, or a further part of one.
 pub(super) async fn copied(engine: &Engine, delivery: &Delivery, post: &Post) -> Result<Echo, SyncError> {
+    let echo = looked_at(engine, &delivery.source, post).await?;
+    if !matches!(echo, Echo::Original) {
+        return Ok(echo);
+    }
+    // Of a text that goes on in a thread, only the first status has the link.
+    let mut below = post.clone();
+    for _ in 0..MOST_PARTS {
+        let Some(parent) = below.reply.as_ref().filter(|reply| reply.own).and_then(|reply| reply.to.clone()) else {
+            break;
+        };
+        if !is_further_part(&words(&below).body) {
+            break;
+        }
+        let above = match read(engine, &delivery.source, &parent).await {
+            Ok(Some(above)) => above,
+            Ok(None) => break,
+            Err(e) => {
+                return Ok(doubt(&parent, &e).unwrap_or(Echo::Original));
+            }
+        };
+        match looked_at(engine, &delivery.source, &above).await? {
+            Echo::Original => below = above,
+            Echo::Copy(why) => return Ok(Echo::Copy(format!("it continues a copy: {why}"))),
+            unclear @ Echo::CannotTell(_) => return Ok(unclear),
+        }
+    }
+    Ok(Echo::Original)
+}
+
+/// A post of this source, where it can be had.
+async fn read(engine: &Engine, source: &SourceId, id: &ApId) -> Result<Option<Post>, SourceError> {
+    for reader in engine.sources.values() {
+        if reader.adapter.id().await.is_ok_and(|id| id == *source) {
+            return Ok(match reader.adapter.fetch(id).await? {
+                Fetched::Post(post) => Some(*post),
+                Fetched::NotPublic(_) | Fetched::Gone => None,
+            });
+        }
+    }
+    Ok(None)
+}
+
+/// Whether this very post is a copy.
+async fn looked_at(engine: &Engine, source: &SourceId, post: &Post) -> Result<Echo, SyncError> {
     for name in &post.aliases {
         if engine.ledger.copy_owner(name)?.is_some() {
             return Ok(Echo::Copy("it is a copy that tombolo has made".into()));
@@ -44,7 +94,7 @@ pub(super) async fn copied(engine: &Engine, delivery: &Delivery, post: &Post) ->
     {
         return Ok(Echo::Copy("it was posted by tombolo, so it is a copy".into()));
     }
-    let own = delivery.source.0.origin();
+    let own = source.0.origin();
     let words = words(post);
     let links: Vec<ApId> = links_of(&words.body, post).into_iter().take(MOST_LINKS).collect();
     if links.is_empty() {
@@ -67,7 +117,7 @@ pub(super) async fn copied(engine: &Engine, delivery: &Delivery, post: &Post) ->
                 Err(_) => continue,
             };
             let at_id = link.origin() == id.0.origin();
-            if !(at_instance || at_id) || (*id == delivery.source && link.origin() == own) {
+            if !(at_instance || at_id) || (id == source && link.origin() == own) {
                 continue;
             }
             let fetched = reader.adapter.fetch(link).await;
@@ -157,7 +207,11 @@ fn is_of_somebody(link: &ApId) -> bool {
 /// words must be the same altogether.
 fn is_like(post: &Post, original: &Post) -> bool {
     let (copy, model) = (letters(post), letters(original));
-    let title = plain(original.title.as_deref().unwrap_or_default());
+    // A further part of an album has its number only.
+    if copy.is_empty() && is_further_part(&words(post).body) {
+        return true;
+    }
+    let title = plain(&without_marks(original.title.as_deref().unwrap_or_default()));
     let rest = copy.strip_suffix(&title).map(|rest| rest.chars().count());
     if title.chars().count() >= LEAST_TITLE && rest.is_some_and(|rest| rest <= LEAST_TITLE) {
         return true;
@@ -196,7 +250,32 @@ fn is_of_alts(mut rest: &str, original: &Post) -> bool {
     rest.is_empty()
 }
 
-/// The letters and digits of title and text, without links, in lower case.
+/// Whether a text has the number of a part that isn't the first: `(2/3)`, at its end or before links and hashtags.
+fn is_further_part(text: &str) -> bool {
+    numbers_in(text).iter().any(|(_, part)| *part > 1)
+}
+
+/// Where a text has numbers of parts, and which part it is: `(2/3)`.
+fn numbers_in(text: &str) -> Vec<(Range<usize>, usize)> {
+    let mut found = Vec::new();
+    for (start, _) in text.match_indices('(') {
+        let inside = &text[start + 1..];
+        let Some(end) = inside.find(')').filter(|end| *end <= LONGEST_NUMBER) else {
+            continue;
+        };
+        let halves = inside[..end].split_once('/');
+        let number = |half: &str| half.parse::<usize>().ok().filter(|_| half.bytes().all(|b| b.is_ascii_digit()));
+        if let Some((part, all)) = halves.and_then(|(part, all)| Some((number(part)?, number(all)?)))
+            && (1..=all).contains(&part)
+            && all > 1
+        {
+            found.push((start..start + end + 2, part));
+        }
+    }
+    found
+}
+
+/// The letters and digits of title and text, without links, hashtags and numbers of parts, in lower case.
 fn letters(post: &Post) -> String {
     let words = words(post);
     let title = words.title.unwrap_or_default();
@@ -207,8 +286,21 @@ fn letters(post: &Post) -> String {
         body.replace_range(place, "");
     }
     // A title that is the text's beginning stands once.
-    let (title, body) = (plain(&title), plain(&body));
+    let (title, body) = (plain(&without_marks(&title)), plain(&without_marks(&body)));
     if body.starts_with(&title) { body } else { title + &body }
+}
+
+/// A text without hashtags, which stand elsewhere in a copy, and without numbers of parts.
+fn without_marks(text: &str) -> String {
+    let mut text = text.to_owned();
+    for (place, _) in numbers_in(&text).into_iter().rev() {
+        text.replace_range(place, " ");
+    }
+    let is_tag = |word: &&str| word.starts_with('#') && word.chars().any(char::is_alphabetic);
+    text.split_whitespace()
+        .filter(|word| !is_tag(word))
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 fn plain(text: &str) -> String {

@@ -151,7 +151,7 @@ pub(crate) async fn read(
             let contact = Contact {
                 at: now,
                 reader: reader.name.clone(),
-                horizon: horizon(reader.completeness, &listing.sightings, now),
+                horizon: horizon(&reader, &listing, target.since, now),
             };
             changes.put_contact(&id, &target.id, &contact);
             let left_alone = in_baseline.saturating_sub(asked_for.len());
@@ -513,12 +513,17 @@ impl Desk<'_> {
 }
 
 /// What a reader that shows only the newest posts hasn't shown is older than this.
-fn horizon(completeness: Completeness, sightings: &[Sighting], now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    match completeness {
-        Completeness::Complete => None,
-        Completeness::Window(_) | Completeness::BestEffort => {
-            Some(sightings.iter().filter_map(|s| s.published).min().unwrap_or(now))
-        }
+/// Where not all was seen that was there: what is older than this was there too, and isn't asked for.
+fn horizon(reader: &ReaderInfo, listing: &Listing, since: Since, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    if reader.completeness == Completeness::Complete && listing.complete {
+        return None;
+    }
+    let dates = listing.sightings.iter().filter_map(|sighting| sighting.published);
+    let oldest = dates.min().unwrap_or(now);
+    match since {
+        Since::Beginning => None,
+        Since::At(at) => Some(oldest.min(at)),
+        _ => Some(oldest),
     }
 }
 

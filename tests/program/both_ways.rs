@@ -444,6 +444,42 @@ async fn a_copy_is_known_with_a_new_ledger_where_its_original_is_shown_to_its_au
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn further_parts_of_a_copy_are_known_with_a_new_ledger_too() {
+    let islands = Islands::new().await;
+    let album = |n: u8| (0..6).map(move |place| Attached::new(photo(n + place)).alt("Sea"));
+    let several = |text: &str, n: u8| album(n).fold(NewStatus::new(text), NewStatus::media);
+    islands.toots.set_limits(tombolo_mastodon::stand_in::InstanceLimits {
+        max_media_attachments: 6,
+        ..tombolo_mastodon::stand_in::InstanceLimits::default()
+    });
+    islands.toot(several("Six #sea", 10));
+    islands.toot(several("Six more of a long walk along the shore in May #sea", 30));
+    islands.toot(NewStatus::new(&"A long walk along the shore. ".repeat(17)));
+    let there = "[routes.there]\nfrom = \"toots\"\nto = [\"photos\"]\nkinds = [\"photo\"]\nsince = \"beginning\"\n\
+                 [routes.on]\nfrom = \"toots\"\nto = [\"second\"]\noverflow = \"thread\"\nsince = \"beginning\"\n";
+    let tombolo = Tombolo::configured(&format!("{}\n{there}", islands.accounts));
+    islands.toots.set_limits(tombolo_mastodon::stand_in::InstanceLimits::default());
+    let pass = tombolo.sync(&["--wait", "60s"]).await;
+    assert_eq!(pass.count("published"), 5, "{}{}", pass.stdout, pass.stderr);
+    let copies = (islands.photos.statuses("me").len(), islands.toots.statuses("second").len());
+    assert!(copies.0 == 4 && copies.1 >= 6, "{copies:?}");
+    std::fs::remove_dir_all(tombolo.data_dir()).expect("the ledger is lost");
+    let back = "[routes.back]\nfrom = \"photos\"\nto = [\"toots\"]\nsince = \"beginning\"\n\
+                [routes.off]\nfrom = \"second\"\nto = [\"toots\"]\nsince = \"beginning\"\n";
+    tombolo.configure(&format!("{}\n{back}", islands.accounts));
+    let pass = tombolo.sync(&["--wait", "60s"]).await;
+    let skipped = u64::try_from(copies.0 + copies.1).unwrap();
+    assert_eq!(
+        (pass.count("skipped"), pass.count("published")),
+        (skipped, 0),
+        "{}{}",
+        pass.stdout,
+        pass.stderr
+    );
+    assert_eq!(islands.toots.statuses("me").len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_may_be_a_copy_of_a_post_that_nobody_here_may_see_waits() {
     let islands = Islands::new().await;
     shows_nothing_to_strangers(&islands);

@@ -73,6 +73,8 @@ pub struct Status {
     pub author_uri: Option<String>,
     /// Whether its author keeps it on this server (glitch-soc, Hometown, GoToSocial).
     pub local_only: bool,
+    /// When it disappears by itself, where its author wants that (Pleroma, Akkoma).
+    pub expires_at: Option<String>,
 }
 
 /// A person named in a status.
@@ -133,6 +135,8 @@ pub struct AccountEntity {
     pub url: Option<String>,
     /// Whether moderators have closed it: then its lists are empty (contract mastodon §0a.10).
     pub suspended: bool,
+    /// How many statuses it says to have, those that only some may see included.
+    pub statuses: Option<u64>,
 }
 
 /// Most attachments, tags, mentions or choices that are kept of one status.
@@ -204,6 +208,9 @@ pub fn parse_status(value: &Value) -> Option<Status> {
         quote: value.get("quote").filter(|quote| quote.is_object()).map(parse_quote),
         edited_at: text("edited_at").as_deref().and_then(instant),
         local_only: value.get("local_only").and_then(bool_of) == Some(true),
+        expires_at: inside("pleroma", "expires_at")
+            .and_then(string_of)
+            .map(|at| at.chars().filter(|c| !c.is_control()).take(40).collect()),
         id,
     })
 }
@@ -256,6 +263,7 @@ pub fn parse_account(value: &Value) -> Option<AccountEntity> {
         uri: text("uri").map(str::to_owned),
         url: text("url").map(str::to_owned),
         suspended: value.get("suspended").and_then(bool_of) == Some(true),
+        statuses: value.get("statuses_count").and_then(unsigned_of),
     })
 }
 

@@ -3,6 +3,7 @@
 //! With the token everything is listed, private messages too: nothing is taken before its visibility was looked at. Ids are
 //! opaque; a page that brings no unseen one ends a walk, since then a parameter changes nothing here.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 
@@ -156,7 +157,7 @@ pub(crate) async fn probe(
     let first = read_page(client, &api, &few, None)
         .await?
         .ok_or_else(|| unasked(client))?;
-    if first.statuses.len() > 2 {
+    if first.statuses.len() > 1 {
         let last = first
             .statuses
             .last()
@@ -169,7 +170,9 @@ pub(crate) async fn probe(
         let seen: HashSet<&String> = first.ids().collect();
         if !older.statuses.is_empty() && older.ids().all(|id| seen.contains(id)) {
             // snac: the newest 256, whatever is asked. With fewer posts than that it shows fewer, so this is a lower bound.
-            api.window = Some(u32::try_from(first.statuses.len()).unwrap_or(u32::MAX));
+            // Where only the number asked for counts, it is that of a page.
+            let shown = if first.statuses.len() > 2 { first.statuses.len() } else { PAGE };
+            api.window = Some(u32::try_from(shown).unwrap_or(u32::MAX));
         }
     }
     Ok(api)
@@ -253,6 +256,11 @@ pub(crate) async fn scan(
         return Ok(Poll::Unchanged);
     };
     check_open(client, api, &first).await?;
+    // Asked where the list is the first of its kind.
+    let promised = match cursor.0.is_null() {
+        true => check_account(client, api).await.ok().flatten(),
+        false => None,
+    };
     let (here, began) = (place_of(&first), client.net().clock().now());
     let mut patience = Patience::of_a_walk(client.net());
     let mut found = Listed::new(api, creator, known);
@@ -289,6 +297,11 @@ pub(crate) async fn scan(
     // What was published during the walk is at the head now.
     if pages > 1 && complete {
         found.take(&read_on(client, api, &newest(), &mut patience).await?);
+    }
+    // Lists of a suspended account are empty, and caches show old ones (contract mastodon §0a.10, §7.1). Boosts, and posts that
+    // only some may see, count too.
+    if promised.is_some_and(|promised| promised > found.seen.len() as u64) {
+        complete = false;
     }
     Ok(Poll::Seen(Listing {
         sightings: found.sightings,
@@ -386,14 +399,22 @@ async fn settle(
     if status.boosted.is_some() {
         return Ok(Fetched::NotPublic("it is a boost".into()));
     }
+    if let Some(at) = &status.expires_at {
+        return Ok(Fetched::NotPublic(format!(
+            "it disappears by itself at {at}, and its copy wouldn't"
+        )));
+    }
     let parent = match status.in_reply_to_id.as_deref().filter(|_| whole) {
-        Some(id) => client
-            .status(id)
-            .await
-            .map_err(reading)?
-            .and_then(|parent| ApId::parse(&parent.uri)),
+        Some(id) => client.status(id).await.map_err(reading)?,
         None => None,
     };
+    let mut status = Cow::Borrowed(status);
+    if status.in_reply_to_account_id.is_none()
+        && let Some(author) = parent.as_ref().and_then(|parent| parent.author.clone())
+    {
+        status.to_mut().in_reply_to_account_id = Some(author);
+    }
+    let (status, parent) = (&*status, parent.and_then(|parent| ApId::parse(&parent.uri)));
     let mut post = status_to_post(status, &creator.home(), parent)
         .filter(|post| post.id.origin() == creator.actor.origin())
         .ok_or_else(|| SourceError::Malformed(format!("{} describes a post without a usable id", client.instance())))?;

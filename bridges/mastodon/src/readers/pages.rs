@@ -82,12 +82,13 @@ fn has_next(link: &str) -> bool {
 /// An account without posts may be a suspended one, whose list is empty (contract mastodon §0a.10).
 pub(super) async fn check_open(client: &Client, api: &Api, first: &Page) -> Result<(), SourceError> {
     if first.statuses.is_empty() {
-        return check_account(client, api).await;
+        check_account(client, api).await?;
     }
     Ok(())
 }
 
-pub(super) async fn check_account(client: &Client, api: &Api) -> Result<(), SourceError> {
+/// Whether the account is open; how many statuses it says to have.
+pub(super) async fn check_account(client: &Client, api: &Api) -> Result<Option<u64>, SourceError> {
     let answer = ask(client, &["api", "v1", "accounts", &api.account], &[], None).await?;
     refuse_closed(client, &answer)?;
     match answer.status.as_u16() {
@@ -100,7 +101,7 @@ pub(super) async fn check_account(client: &Client, api: &Api) -> Result<(), Sour
                 "the account is suspended by {}",
                 Origin::of(client.instance())
             ))),
-            Some(_) => Ok(()),
+            Some(account) => Ok(account.statuses),
             None => Err(SourceError::Malformed(format!(
                 "{} describes no account",
                 client.instance()
