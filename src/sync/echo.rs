@@ -45,7 +45,12 @@ pub(super) async fn copied(engine: &Engine, delivery: &Delivery, post: &Post) ->
     // Of a text that goes on in a thread, only the first status has the link.
     let mut below = post.clone();
     for _ in 0..MOST_PARTS {
-        let Some(parent) = below.reply.as_ref().filter(|reply| reply.own).and_then(|reply| reply.to.clone()) else {
+        let Some(parent) = below
+            .reply
+            .as_ref()
+            .filter(|reply| reply.own)
+            .and_then(|reply| reply.to.clone())
+        else {
             break;
         };
         if !is_further_part(&words(&below).body) {
@@ -264,7 +269,11 @@ fn numbers_in(text: &str) -> Vec<(Range<usize>, usize)> {
             continue;
         };
         let halves = inside[..end].split_once('/');
-        let number = |half: &str| half.parse::<usize>().ok().filter(|_| half.bytes().all(|b| b.is_ascii_digit()));
+        let number = |half: &str| {
+            half.parse::<usize>()
+                .ok()
+                .filter(|_| half.bytes().all(|b| b.is_ascii_digit()))
+        };
         if let Some((part, all)) = halves.and_then(|(part, all)| Some((number(part)?, number(all)?)))
             && (1..=all).contains(&part)
             && all > 1

@@ -365,6 +365,15 @@ impl Order<'_> {
                 part.state = waiting(&part, &reason, until);
                 Advance::Blocked(until, reason)
             }
+            // Refused after an earlier request that may have taken effect: its media may be the ones that are attached there.
+            PublishOutcome::InWork { progress, .. } if part.posts > 1 && is_posting(&part) => {
+                let what = "the destination refused the files of a further try".to_owned();
+                part.state = match unresolved(&part, what, None, now) {
+                    PartState::Unknown(unresolved) => PartState::Unknown(Unresolved { progress, ..unresolved }),
+                    other => other,
+                };
+                Advance::Again
+            }
             PublishOutcome::InWork { until, progress } => {
                 let reason = "the destination is still processing the file";
                 part.state = PartState::Waiting {
@@ -589,6 +598,11 @@ fn unresolved(part: &Part, reason: String, refused: Option<String>, now: DateTim
         failed_looks: 0,
         progress: part.progress(),
     })
+}
+
+/// Whether the request that makes the copy was sent.
+fn is_posting(part: &Part) -> bool {
+    matches!(&part.state, PartState::Publishing(Publishing { step: Step::Post, .. }))
 }
 
 /// What came of looking for what a part becomes.

@@ -458,10 +458,15 @@ async fn further_parts_of_a_copy_are_known_with_a_new_ledger_too() {
     let there = "[routes.there]\nfrom = \"toots\"\nto = [\"photos\"]\nkinds = [\"photo\"]\nsince = \"beginning\"\n\
                  [routes.on]\nfrom = \"toots\"\nto = [\"second\"]\noverflow = \"thread\"\nsince = \"beginning\"\n";
     let tombolo = Tombolo::configured(&format!("{}\n{there}", islands.accounts));
-    islands.toots.set_limits(tombolo_mastodon::stand_in::InstanceLimits::default());
+    islands
+        .toots
+        .set_limits(tombolo_mastodon::stand_in::InstanceLimits::default());
     let pass = tombolo.sync(&["--wait", "60s"]).await;
     assert_eq!(pass.count("published"), 5, "{}{}", pass.stdout, pass.stderr);
-    let copies = (islands.photos.statuses("me").len(), islands.toots.statuses("second").len());
+    let copies = (
+        islands.photos.statuses("me").len(),
+        islands.toots.statuses("second").len(),
+    );
     assert!(copies.0 == 4 && copies.1 >= 6, "{copies:?}");
     std::fs::remove_dir_all(tombolo.data_dir()).expect("the ledger is lost");
     let back = "[routes.back]\nfrom = \"photos\"\nto = [\"toots\"]\nsince = \"beginning\"\n\

@@ -492,6 +492,45 @@ async fn the_empty_outbox_of_pixelfed_is_an_error_that_names_the_way_and_never_z
     assert!(cell.arrived().is_empty());
 }
 
+/// Lists of suspended accounts are empty, and caches show old ones: the account itself says that there is more.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_that_is_empty_or_short_at_first_contact_makes_no_new_posts_of_what_it_left_out() {
+    for (short, with_token) in [("[]", true), ("[]", false), ("newest", true)] {
+        let clock = tombolo_model::TestClock::at(Utc::now() - TimeDelta::hours(100));
+        let from = mastodon(Arc::new(clock.clone())).await;
+        let token = from.add_account("me");
+        let cell = Cell::of("mastodon", from.base(), "me").await;
+        for name in names(0..50) {
+            clock.advance(std::time::Duration::from_secs(3600));
+            from.post("me", &name, "public").expect("it is published");
+        }
+        clock.advance(std::time::Duration::from_secs(50 * 3600));
+        let list = format!(
+            "/api/v1/accounts/{}/statuses",
+            from.account_id("me").expect("an account")
+        );
+        let kind = vec![("content-type".to_owned(), "application/json".to_owned())];
+        let nothing = Fault::Answer(200, kind, "[]".into());
+        from.faults().add(tombolo_net::stand_in::FaultRule {
+            method: "GET".into(),
+            path: list,
+            // The probe, and the newest page.
+            skip: if short == "[]" { 0 } else { 3 },
+            times: u32::MAX,
+            fault: nothing,
+        });
+        let token = with_token.then_some(token.as_str());
+        cell.reads("api", token, "");
+        let pass = cell.pass().await;
+        assert_eq!(pass.code, 0, "{}{}", pass.stdout, pass.stderr);
+        from.faults().clear();
+        clock.advance(std::time::Duration::from_secs(60));
+        toot(&from, 50..52);
+        let pass = cell.pass().await;
+        assert_eq!(cell.arrived(), names(50..52), "{short}: {}{}", pass.stdout, pass.stderr);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_that_was_taken_back_asks_for_a_new_sign_in_where_nothing_else_can_be_read() {
     let (from, token, cell) = toots().await;

@@ -12,12 +12,16 @@ use tombolo_net::{Answer, SendError, rate_limit_reset, retry_after};
 use crate::known::Known;
 use crate::mend::{self, Memory};
 use crate::tags;
-use crate::upload::{is_api, upload, wait_until_processed};
+use crate::upload::{MAX_LOST, is_api, upload, wait_until_processed};
 
 /// How much is kept of what a server made of a post otherwise than meant.
 const MAX_DIFFERENCE: usize = 200;
 /// Version of the progress record.
 const VERSION: u32 = 1;
+/// How often it is waited for files that the server works on after it has called them finished, and how long the first time:
+/// about twenty minutes in all.
+const MAX_UNREADY: u32 = 9;
+const FIRST_PAUSE: TimeDelta = TimeDelta::seconds(5);
 /// A wait the server named no end of.
 const UNNAMED_WAIT: TimeDelta = TimeDelta::minutes(5);
 
@@ -242,6 +246,9 @@ async fn post(
                         continue;
                     }
                 }
+                if let Some(outcome) = media_refused(client, progress, &reason) {
+                    return outcome;
+                }
                 // The text was fitted without the warning that was added to it: it goes without the next time.
                 if added.is_some() {
                     memory.try_without(now);
@@ -274,6 +281,33 @@ async fn post(
         got: "the server doesn't allow it".to_owned(),
     }));
     PublishOutcome::Published(copy)
+}
+
+/// What a refusal means that is for the files alone: they are waited for, or sent again (contract mastodon §4.5). Messages
+/// are asked for in English.
+fn media_refused(client: &Client, progress: &PublishProgress, reason: &str) -> Option<PublishOutcome> {
+    if progress.uploaded.is_empty() {
+        return None;
+    }
+    let (now, mut progress) = (client.net().clock().now(), progress.clone());
+    if reason.contains("finished processing") {
+        let pause = FIRST_PAUSE * 2_i32.pow(progress.unready.min(6));
+        progress.unready += 1;
+        progress.uploaded.iter_mut().for_each(|media| media.url = None);
+        return (progress.unready <= MAX_UNREADY).then(|| PublishOutcome::InWork {
+            until: now + pause,
+            progress,
+        });
+    }
+    if reason.contains("not found or already attached") {
+        progress.lost += 1;
+        progress.uploaded.clear();
+        return (progress.lost < MAX_LOST).then(|| PublishOutcome::InWork {
+            until: now + FIRST_PAUSE,
+            progress,
+        });
+    }
+    None
 }
 
 /// When the server will take more.

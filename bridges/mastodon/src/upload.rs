@@ -23,7 +23,7 @@ const SECOND_TRY: Duration = Duration::from_secs(2);
 /// Longest address of a file that is kept.
 const MAX_URL: usize = 2048;
 /// So often a part's files may be gone before they are posted.
-const MAX_LOST: u32 = 3;
+pub(crate) const MAX_LOST: u32 = 3;
 
 /// Sends a file that the server doesn't have yet; its place in the progress.
 pub(crate) async fn upload(

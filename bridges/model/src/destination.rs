@@ -140,6 +140,9 @@ pub struct PublishProgress {
     /// How often a file that the server had taken was gone again before anything was posted with it.
     #[serde(default)]
     pub lost: u32,
+    /// How often the server refused to post with a file because it still worked on it, though it had called it finished.
+    #[serde(default)]
+    pub unready: u32,
 }
 
 /// A file the server has.

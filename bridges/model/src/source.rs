@@ -102,7 +102,7 @@ pub struct Listing {
     pub sightings: Vec<Sighting>,
     /// Where the reader stands now.
     pub cursor: Cursor,
-    /// Whether these are all ids that are publishable now.
+    /// Whether these are certainly all ids that are publishable now.
     pub complete: bool,
     /// Whether the totals changed in a way that these posts may not explain, so that all ids must be scanned.
     pub scan_needed: bool,

@@ -171,7 +171,11 @@ pub(crate) async fn probe(
         if !older.statuses.is_empty() && older.ids().all(|id| seen.contains(id)) {
             // snac: the newest 256, whatever is asked. With fewer posts than that it shows fewer, so this is a lower bound.
             // Where only the number asked for counts, it is that of a page.
-            let shown = if first.statuses.len() > 2 { first.statuses.len() } else { PAGE };
+            let shown = if first.statuses.len() > 2 {
+                first.statuses.len()
+            } else {
+                PAGE
+            };
             api.window = Some(u32::try_from(shown).unwrap_or(u32::MAX));
         }
     }

@@ -3,7 +3,9 @@
 mod rig;
 
 use tombolo_mastodon::stand_in::{Elsewhere, Ways};
-use tombolo_model::{Destination, DestinationError, Focus, Form, Marker, PublishOutcome, PublishProgress, Visibility};
+use tombolo_model::{
+    Destination, DestinationError, Focus, Form, IdempotencyKey, Marker, PublishOutcome, PublishProgress, Visibility,
+};
 use tombolo_net::stand_in::Fault;
 
 use crate::rig::{Rig, answer, draft, photo};
@@ -500,6 +502,75 @@ async fn a_file_that_the_server_loses_is_sent_again_but_not_for_ever() {
         "{outcome:?}"
     );
     assert_eq!(rig.toots.arrivals().count("POST", "/api/v2/media"), 3);
+}
+
+#[tokio::test]
+async fn a_post_whose_file_the_server_still_works_on_is_sent_again_with_the_same_key_but_not_for_ever() {
+    let rig = Rig::start().await;
+    let there = rig.destination();
+    let mut wish = draft("a picture");
+    wish.media = vec![photo("1.jpg")];
+    let words = r#"{"error":"Cannot attach files that have not finished processing. Try again in a moment!"}"#;
+    rig.toots
+        .faults()
+        .next("POST", "/api/v1/statuses", 2, answer(422, words));
+    let mut progress = PublishProgress::default();
+    for _ in 0..2 {
+        progress = match rig.publish_on(&there, &wish, progress).await {
+            PublishOutcome::InWork { progress, .. } => progress,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(progress.uploaded.len(), 1, "it isn't uploaded again");
+    }
+    let outcome = rig.publish_on(&there, &wish, progress).await;
+    assert!(matches!(outcome, PublishOutcome::Published(_)), "{outcome:?}");
+    assert_eq!(rig.toots.arrivals().count("POST", "/api/v2/media"), 1);
+
+    rig.toots
+        .faults()
+        .next("POST", "/api/v1/statuses", u32::MAX, answer(422, words));
+    let mut progress = PublishProgress::default();
+    wish.key = IdempotencyKey::from_random([9; 16]);
+    for _ in 0..20 {
+        progress = match rig.publish_on(&there, &wish, progress).await {
+            PublishOutcome::InWork { progress, .. } => progress,
+            PublishOutcome::Rejected { reason } => {
+                assert!(reason.contains("finished processing"), "{reason}");
+                return;
+            }
+            other => panic!("{other:?}"),
+        };
+    }
+    panic!("it would go on for ever");
+}
+
+#[tokio::test]
+async fn a_file_that_is_gone_when_the_post_is_made_is_sent_again_but_not_for_ever() {
+    let rig = Rig::start().await;
+    let there = rig.destination();
+    let mut wish = draft("a picture");
+    wish.media = vec![photo("1.jpg")];
+    let words = r#"{"error":"Media 7 not found or already attached to another post"}"#;
+    rig.toots
+        .faults()
+        .next("POST", "/api/v1/statuses", 1, answer(422, words));
+    let PublishOutcome::InWork { progress, .. } = rig.publish_on(&there, &wish, PublishProgress::default()).await
+    else {
+        panic!("it can be sent again")
+    };
+    assert!(progress.uploaded.is_empty());
+    let outcome = rig.publish_on(&there, &wish, progress.clone()).await;
+    assert!(matches!(outcome, PublishOutcome::Published(_)), "{outcome:?}");
+    assert_eq!(rig.toots.arrivals().count("POST", "/api/v2/media"), 2);
+    rig.toots
+        .faults()
+        .next("POST", "/api/v1/statuses", u32::MAX, answer(422, words));
+    wish.key = IdempotencyKey::from_random([9; 16]);
+    let PublishOutcome::InWork { progress, .. } = rig.publish_on(&there, &wish, progress).await else {
+        panic!("once more")
+    };
+    let outcome = rig.publish_on(&there, &wish, progress).await;
+    assert!(matches!(outcome, PublishOutcome::Rejected { .. }), "{outcome:?}");
 }
 
 #[tokio::test]

@@ -33,7 +33,8 @@ async fn every_reader_lists_the_same_posts_and_nothing_that_is_not_for_everybody
     for (read, with_token) in FULL {
         let source = rig.source(read, with_token.then_some(rig.token.as_str()));
         let listing = scanned(&source).await;
-        assert!(listing.complete, "{read:?}");
+        // The account says how many there are, boosts and what only some may see included.
+        assert!(listing.complete || read == Read::Api, "{read:?}");
         assert_eq!(ids(&listing), expected, "{read:?} {with_token}");
         for sighting in &listing.sightings {
             let quiet = sighting.id.as_str() == quiet_id;
