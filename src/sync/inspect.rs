@@ -169,6 +169,9 @@ async fn look_into(net: &Net, url: &Url, bytes: u64) -> Result<FileFacts, AtomsE
         needs_encoding: !found.video().is_some_and(|video| video.plain_h264),
         sound: Some(found.tracks.iter().any(|track| track.handler == "soun")),
         begins_late: !found.faststart,
+        size: found.video().map(|video| (video.width, video.height)),
+        #[allow(clippy::cast_possible_truncation)] // a frame rate
+        fps: found.video().and_then(|video| video.fps).map(|fps| fps.per_second() as f32),
     })
 }
 

@@ -1,13 +1,13 @@
 //! prepare: a part made real: final text, and files that can be opened. Large files are made when they are first opened.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use tokio::io::AsyncSeekExt;
 use tokio_util::io::ReaderStream;
-use tombolo_media::picture::{Fit, Target as PictureTarget};
+use tombolo_media::picture::{Fit, Operation, Target as PictureTarget};
 use tombolo_media::video::Encode;
 use tombolo_model::{
     CaptionDraft, Draft, Form, Limits, MediaBody, MediaDraft, MediaError, MediaStream, Mix, ProgressSink, VideoDraft,
@@ -42,7 +42,7 @@ pub(super) enum Unready {
     Held(String),
 }
 
-/// The draft of a part, and which of the plan's media each of its media is.
+/// The draft of a part, which of the plan's media each of its media is, and what the creator should know of them.
 #[allow(clippy::too_many_arguments)] // a part is made of all of these
 pub(super) async fn draft(
     engine: &Engine,
@@ -53,9 +53,10 @@ pub(super) async fn draft(
     limits: &Limits,
     target: Target,
     meter: &Arc<dyn ProgressSink>,
-) -> Result<(Draft, Vec<usize>), Unready> {
+) -> Result<(Draft, Vec<usize>, Vec<String>), Unready> {
     let now = engine.clock.now();
     let kept = part.progress().uploaded.into_iter().filter(|kept| kept.expires > now);
+    let remarks = Mutex::new(Vec::new());
     let maker = Maker {
         engine,
         limits,
@@ -65,6 +66,7 @@ pub(super) async fn draft(
         place,
         uploaded: kept.map(|kept| kept.file_name).collect(),
         room: None,
+        remarks: &remarks,
     };
     let (mut media, mut places, mut import) = (Vec::new(), Vec::new(), None);
     if !matches!(target, Target::Boost(_)) {
@@ -87,7 +89,12 @@ pub(super) async fn draft(
                 room,
                 ..maker.clone()
             };
-            match maker.medium(index, plan, rung).await {
+            let place = plan
+                .rungs
+                .iter()
+                .position(|other| std::ptr::eq(other, rung))
+                .unwrap_or(0);
+            match maker.medium(index, plan, rung, &plan.rungs[place + 1..]).await {
                 Ok(Some(made)) => {
                     media.push(made);
                     places.push(index);
@@ -117,7 +124,8 @@ pub(super) async fn draft(
         key: part.key.clone(),
         form,
     };
-    Ok((draft, places))
+    let remarks = remarks.into_inner().unwrap_or_else(PoisonError::into_inner);
+    Ok((draft, places, remarks))
 }
 
 /// The text of a part whose media all stay behind: one that continues another would say nothing but its number then, and
@@ -193,11 +201,19 @@ struct Maker<'a> {
     uploaded: Vec<String>,
     /// How many bytes the file may have, where that is less than the limits say.
     room: Option<u64>,
+    /// What the creator should know of its media.
+    remarks: &'a Mutex<Vec<String>>,
 }
 
 impl Maker<'_> {
-    /// One medium; `None` where nothing is sent for it.
-    async fn medium(&self, index: usize, plan: &MediaPlan, rung: &Rung) -> Result<Option<MediaDraft>, Unfinished> {
+    /// One medium in this form; `below`: the lesser ones. `None` where nothing is sent for it.
+    async fn medium(
+        &self,
+        index: usize,
+        plan: &MediaPlan,
+        rung: &Rung,
+        below: &[Rung],
+    ) -> Result<Option<MediaDraft>, Unfinished> {
         let alt = self.alt(plan).await;
         // Unique to what is in it: another file, or another alternative text, is another upload.
         let sources: Vec<&str> = rung.sources().into_iter().map(without_query).collect();
@@ -212,8 +228,19 @@ impl Maker<'_> {
         let sound = rung.has_sound();
         Ok(Some(match rung {
             Rung::LinkOnly => return Ok(None),
-            Rung::Picture(r) => self.still(plan, alt, &stem, &r.url).await?,
-            Rung::Thumbnail(url) => match self.still(plan, alt, &stem, url).await {
+            Rung::Picture(r) => {
+                let still = self.still(plan, alt, &stem, &r.url).await?;
+                if still.1 {
+                    // A video of it shows more than its first picture.
+                    if below.iter().any(Rung::is_moving) {
+                        let why = "it moves, and only its first picture fits the destination's limits";
+                        return Err(MediaError::Unusable(why.into()).into());
+                    }
+                    self.remark(index, "only the first picture goes of what moves");
+                }
+                still.0
+            }
+            Rung::Thumbnail(url) => match self.still(plan, alt, &stem, url).await.map(|(still, _)| still) {
                 // A link without it is better than no post.
                 Err(Unfinished::NeedsDecoder(why)) => return Err(MediaError::Unusable(why).into()),
                 made => made?,
@@ -334,15 +361,27 @@ impl Maker<'_> {
         })
     }
 
-    /// A still picture as an attachment. One that the server has already isn't made again, unless it is asked for after all.
+    /// What the creator should know of a medium.
+    fn remark(&self, index: usize, what: &str) {
+        let which = match self.planned.media.len() {
+            1 => String::new(),
+            all => format!("medium {} of {all}: ", index + 1),
+        };
+        let mut remarks = self.remarks.lock().unwrap_or_else(PoisonError::into_inner);
+        remarks.push(format!("{which}{what}"));
+    }
+
+    /// A still picture as an attachment, and whether it is the first one only of what moves. One that the server has already
+    /// isn't made again, unless it is asked for after all.
     async fn still(
         &self,
         plan: &MediaPlan,
         alt: Option<String>,
         stem: &str,
         url: &Url,
-    ) -> Result<MediaDraft, Unfinished> {
+    ) -> Result<(MediaDraft, bool), Unfinished> {
         let target = self.picture_target();
+        let mut stands_still = false;
         let known = self.uploaded.iter().find_map(|file| {
             let ending = file.strip_prefix(stem)?.strip_prefix('.')?;
             Some((file.clone(), type_of(ending)?))
@@ -362,17 +401,19 @@ impl Maker<'_> {
                 let workshop = &self.engine.workshop;
                 let made = workshop.picture(stem, url, &target, self.meter.as_ref()).await?;
                 let file = format!("{stem}.{}", made.extension);
+                stands_still = made.did.contains(&Operation::StillOfAnimation);
                 (file, made.media_type, Arc::new(MemoryFile(made.bytes)))
             }
         };
-        Ok(MediaDraft {
+        let still = MediaDraft {
             file_name,
             media_type: media_type.to_owned(),
             alt,
             thumbnail: None,
             focus: plan.focus,
             body,
-        })
+        };
+        Ok((still, stands_still))
     }
 
     /// What a picture must be brought to.

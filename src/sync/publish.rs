@@ -92,7 +92,7 @@ impl Order<'_> {
             target,
             self.meter,
         );
-        let (draft, places) = match made.await {
+        let (draft, places, remarks) = match made.await {
             Ok(made) => made,
             Err(Unready::Held(reason)) => return hold(engine, candidate, reason).await,
             Err(Unready::Medium { index, error }) => {
@@ -116,6 +116,11 @@ impl Order<'_> {
             };
             note_part(engine, candidate, place, part).await?;
             return Ok(Advance::Rest);
+        }
+        for remark in remarks {
+            if !part.rung_reasons.contains(&remark) {
+                part.rung_reasons.push(remark);
+            }
         }
         part.digest = digest_of(&draft);
         part.marker.files = draft.media.iter().map(|m| m.file_name.clone()).collect();
@@ -414,6 +419,11 @@ impl Order<'_> {
         let now = self.engine.clock.now();
         let rungs = rungs_of(&self.parts[place], index);
         let tried = part.rungs.get(index).copied().unwrap_or(0);
+        // Of several media it is said which.
+        let which = match self.parts[place].media.len() {
+            0 | 1 => String::new(),
+            all => format!("medium {} of {all}: ", index + 1),
+        };
         let here = rungs.get(tried).map(Rung::describe).unwrap_or_default();
         let Some(next) = rungs.get(tried + 1) else {
             part.state = PartState::Failed {
@@ -427,14 +437,14 @@ impl Order<'_> {
         let made = prepare::file_prefix(&candidate.delivery, place, index);
         self.engine.workshop.forget_file(&made);
         // Why it wasn't a better one before is kept behind the newest reason.
-        let above = format!("{here}, because ");
+        let above = format!("{which}{here}, because ");
         let earlier = part.rung_reasons.iter().position(|reason| reason.starts_with(&above));
         let before = match earlier.map(|at| part.rung_reasons.remove(at)) {
             Some(reason) => format!("; before that: {}", &reason[above.len()..]),
             None => String::new(),
         };
         let (needs_a_file, next) = (!next.sources().is_empty(), next.describe());
-        let why = format!("{next}, because {here} was not possible: {reason}{before}");
+        let why = format!("{which}{next}, because {here} was not possible: {reason}{before}");
         part.rung_reasons.push(clipped(&why));
         part.rungs.resize(self.parts[place].media.len(), 0);
         part.rungs[index] = tried + 1;

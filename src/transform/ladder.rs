@@ -49,6 +49,10 @@ pub struct FileFacts {
     pub sound: Option<bool>,
     /// Whether its index stands behind its pictures: a player must have the whole file before it begins.
     pub begins_late: bool,
+    /// Width and height as shown, in pixels.
+    pub size: Option<(u32, u32)>,
+    /// Frames per second, on average.
+    pub fps: Option<f32>,
 }
 
 /// One medium, and the forms in which it may go.
@@ -462,6 +466,9 @@ impl Ladder<'_> {
         Rendition {
             bytes: self.size(rendition),
             has_audio: file.and_then(|file| file.sound).or(rendition.has_audio),
+            width: rendition.width.or(file.and_then(|file| file.size).map(|size| size.0)),
+            height: rendition.height.or(file.and_then(|file| file.size).map(|size| size.1)),
+            fps: rendition.fps.or(file.and_then(|file| file.fps)),
             ..rendition.clone()
         }
     }
@@ -533,9 +540,11 @@ impl Ladder<'_> {
             // A server that keeps files shows a GIF without a preview (contract pixelfed §3); others make a video of it.
             let as_gif_first = self.limits.takes("image/gif") && !self.limits.keeps_files && !self.is_video_form;
             let order = if as_gif_first {
-                [picture, moving]
+                // Where it doesn't fit and can't be encoded either, its first picture is left.
+                let still = picture.clone().filter(|_| moving.is_some());
+                [picture, moving, still]
             } else {
-                [moving, picture]
+                [moving, picture, None]
             };
             self.rungs.extend(
                 order

@@ -538,6 +538,53 @@ async fn animated_gif_with_more_pixels_than_mastodon_takes_is_an_mp4() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn animated_gif_of_more_bytes_than_mastodon_takes_is_an_mp4_and_without_ffmpeg_a_still_that_is_told() {
+    if !has(&["ffmpeg", "ffprobe"]) {
+        return;
+    }
+    let large = made(
+        "large.gif",
+        "-f lavfi -i testsrc2=s=300x200:r=10:d=2,noise=alls=60:allf=t+u",
+    );
+    for (more, kind) in [("", "video/mp4"), ("[media]\nffmpeg = \"off\"", "image/png")] {
+        let islands = Islands::with_video().await;
+        islands.share(post_of(large.clone()));
+        islands.toots.set_limits(tombolo_mastodon::stand_in::InstanceLimits {
+            image_size_limit: large.len() as u64 / 2,
+            ..tombolo_mastodon::stand_in::InstanceLimits::default()
+        });
+        let pass = islands.carry("photos", "toots", more).await;
+        let copy = only(islands.tooted("me").media);
+        assert_eq!(copy.media_type, kind);
+        assert_eq!(copy.description.as_deref(), Some("A loop"));
+        let told = if kind == "video/mp4" {
+            "only its first picture fits"
+        } else {
+            "only the first picture"
+        };
+        assert!(reason(&pass).contains(told), "{}", reason(&pass));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_moving_png_is_carried_as_its_first_picture_and_that_is_told() {
+    if !has(&["ffmpeg", "ffprobe"]) {
+        return;
+    }
+    let islands = Islands::new().await;
+    let moving = made("moving.apng", "-f lavfi -i testsrc2=s=120x80:r=5:d=1 -plays 0 -f apng");
+    islands.toot(
+        NewStatus::new("Two")
+            .media(Attached::new(photo(9)).alt("Still"))
+            .media(Attached::new(moving).alt("Moving")),
+    );
+    let pass = islands.carry("toots", "second", "").await;
+    assert_eq!(islands.tooted("second").media.len(), 2);
+    let why = "medium 2 of 2: only the first picture goes of what moves";
+    assert!(reason(&pass).contains(why), "{}", reason(&pass));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn animated_gif_to_pixelfed_that_takes_mp4_is_an_mp4_with_its_alt_text() {
     if !has(&["ffmpeg", "ffprobe"]) {
         return;

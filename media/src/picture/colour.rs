@@ -49,6 +49,15 @@ impl Conversion {
                     .for_each(|value| *value = table[usize::from(*value)]);
                 true
             }
+            (DataColorSpace::Gray, Layout::Rgb | Layout::Rgba) => {
+                let Some(table) = self.grey_table() else { return false };
+                for pixel in pixels.data.chunks_exact_mut(pixels.layout.channels()) {
+                    pixel[..3]
+                        .iter_mut()
+                        .for_each(|value| *value = table[usize::from(*value)]);
+                }
+                true
+            }
             (DataColorSpace::Rgb, Layout::Rgb) => self.convert_rows(pixels, moxcms::Layout::Rgb),
             (DataColorSpace::Rgb, Layout::Rgba) => self.convert_rows(pixels, moxcms::Layout::Rgba),
             (DataColorSpace::Cmyk, Layout::Inks) => self.convert_inks(pixels),

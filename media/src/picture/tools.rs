@@ -225,8 +225,16 @@ fn limited(file: &Path, most: u64, prlimit: Option<&Path>) -> Command {
     command
         .arg(format!("--fsize={most}"))
         .arg(format!("--cpu={}", PATIENCE.as_secs()));
-    command.arg(format!("--as={ADDRESS_SPACE}")).arg("--core=0").arg(file);
+    let space = own_limit().map_or(ADDRESS_SPACE, |limit| limit.min(ADDRESS_SPACE));
+    command.arg(format!("--as={space}")).arg("--core=0").arg(file);
     command
+}
+
+/// This process's own limit of address space, which a child can't be given more of.
+fn own_limit() -> Option<u64> {
+    let limits = std::fs::read_to_string("/proc/self/limits").ok()?;
+    let line = limits.lines().find(|line| line.starts_with("Max address space"))?;
+    line.split_whitespace().rev().nth(1)?.parse().ok()
 }
 
 async fn wait(mut command: Command) -> Result<(), String> {
