@@ -259,6 +259,24 @@ fn display_p3_colours_become_the_same_colours_in_srgb() {
 }
 
 #[test]
+fn greys_of_another_curve_are_converted_with_transparency_and_without() {
+    let profile = moxcms::ColorProfile::new_gray_with_gamma(1.0).encode().unwrap();
+    let chunk = || chunk(b"iCCP", &[b"linear\0\0".as_slice(), &zlib_stored(&profile)].concat());
+    let plain = encode(GrayImage::from_pixel(40, 40, Luma([18])), ImageFormat::Png);
+    let clear: ImageBuffer<image::LumaA<u8>, _> = ImageBuffer::from_pixel(40, 40, image::LumaA([18, 200]));
+    for file in [plain, encode(clear, ImageFormat::Png)] {
+        let prepared = run(&with_chunks(&file, &[chunk()]), &open_target()).unwrap();
+        let pixel = decode(&prepared.bytes).to_rgba8().get_pixel(10, 10).0;
+        // A fourteenth of the light is 75 or 76 in sRGB.
+        assert!(
+            pixel[..3].iter().all(|value| value.abs_diff(75) <= 2),
+            "{pixel:?} {:?}",
+            prepared.did
+        );
+    }
+}
+
+#[test]
 fn a_profile_that_means_srgb_costs_no_encoding() {
     let profile = moxcms::ColorProfile::new_srgb().encode().unwrap();
     let plain = jpeg(&photo(64, 64), 90);

@@ -220,6 +220,33 @@ fn what_stands_behind_a_box_that_is_none_is_not_vouched_for() {
 }
 
 #[test]
+fn a_cover_is_private_where_it_tells_what_a_photo_tells() {
+    let exif = |tags: &[u8]| {
+        let body = [&b"Exif\0\0MM\0\x2a\0\0\0\x08"[..], tags].concat();
+        let length = u16::try_from(body.len() + 2).unwrap().to_be_bytes();
+        [&[0xFF, 0xE1][..], &length, &body].concat()
+    };
+    // One entry: a pointer to the GPS group, which has a reference to the north.
+    let gps = [
+        &[0, 1, 0x88, 0x25, 0, 4, 0, 0, 0, 1, 0, 0, 0, 26, 0, 0, 0, 0][..],
+        &[0, 1, 0, 1, 0, 2, 0, 0, 0, 2, b'N', 0, 0, 0, 0, 0, 0, 0],
+    ]
+    .concat();
+    let plain = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/media/picture.png")).unwrap();
+    let photo = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/media/picture.jpg")).unwrap();
+    let located = [&photo[..2], &exif(&gps), &photo[2..]].concat();
+    let with_cover = |picture: &[u8]| {
+        let data = boxed(b"data", &[&[0, 0, 0, 13, 0, 0, 0, 0][..], picture].concat());
+        let items = boxed(b"ilst", &boxed(b"covr", &data));
+        let meta = boxed(b"meta", &[&[0; 4][..], &boxed(b"hdlr", &[0; 24]), &items].concat());
+        read(&file(&[], &meta, &[]))
+    };
+    assert_eq!(with_cover(&plain).private, []);
+    assert!(with_cover(&located).tells_where());
+    assert!(with_cover(b"no picture").fits_as_is().is_err());
+}
+
+#[test]
 fn plain_titles_are_not_private() {
     let items = boxed(
         b"ilst",

@@ -1,5 +1,7 @@
 //! What is inside boxes: tolerant of damage, bounded in depth and number, never outside its slice.
 
+use crate::picture::Trace;
+
 use super::{
     Fps, Mp4, Private, Track,
     private::{self, private_key},
@@ -290,10 +292,27 @@ fn items(bytes: &[u8], named: bool, found: &mut Mp4) {
                 .and_then(|text| text.get(4..))
                 .unwrap_or_default();
             found.private.extend(private_key(&String::from_utf8_lossy(key)));
+        } else if &name == b"covr" {
+            found
+                .private
+                .extend(children(content).filter_map(|(_, data)| cover(data)));
         } else if named {
             found.private.extend(private::item(name));
         }
     }
+}
+
+/// A cover picture, behind its type and language: it may tell what any photo tells.
+fn cover(data: &[u8]) -> Option<Private> {
+    let Ok(facts) = crate::picture::look(data.get(8..)?) else {
+        return Some(Private::Device("a cover that can't be read".to_owned()));
+    };
+    let harmless = [Trace::Time, Trace::Author, Trace::Comment];
+    let told = facts.traces.into_iter().find(|trace| !harmless.contains(trace))?;
+    Some(match told {
+        Trace::Location => Private::Location("the cover's GPS position".to_owned()),
+        other => Private::Device(format!("the cover's {other}")),
+    })
 }
 
 /// `uuid`: XMP is read, spherical video's is harmless, every other is a maker's own.
