@@ -523,7 +523,7 @@ fn horizon(reader: &ReaderInfo, listing: &Listing, since: Since, now: DateTime<U
     match since {
         Since::Beginning => None,
         Since::At(at) => Some(oldest.min(at)),
-        _ => Some(oldest),
+        Since::Now => Some(oldest),
     }
 }
 

@@ -387,6 +387,11 @@ impl Order<'_> {
                 };
                 Advance::Rest
             }
+            // A refusal that came for the post itself: signing in again takes longer than servers remember a key.
+            PublishOutcome::AuthLost { reason } if is_posting(&part) => {
+                part.state = unresolved(&part, "its account needs a new sign-in".to_owned(), None, now);
+                Advance::AuthLost(reason)
+            }
             PublishOutcome::AuthLost { reason } => {
                 // The account's state, not this part's: what the server has of it is kept.
                 part.state = waiting(&part, "its account needs a new sign-in", now);

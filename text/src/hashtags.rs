@@ -61,7 +61,10 @@ fn capitalise(word: &str, out: &mut String) {
 ///
 /// [`compose`](super::compose()) leaves out what the fitted text has by itself; before it, pass an empty text.
 pub fn hashtags<S: AsRef<str>>(tags: &[S], already_in_text: &str, max: usize) -> Vec<String> {
-    let mut seen: HashSet<String> = tags_in(already_in_text).collect();
+    // Also as they would be written here: `#a·b` is there, so `#AB` would say it twice.
+    let as_ours = written_tags(already_in_text).filter_map(hashtag);
+    let as_ours: Vec<String> = as_ours.map(|tag| normalised_hashtag(&tag)).collect();
+    let mut seen: HashSet<String> = tags_in(already_in_text).chain(as_ours).collect();
     let new = tags
         .iter()
         .filter_map(|tag| hashtag(tag.as_ref()))
@@ -133,6 +136,11 @@ fn is_separator(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_tag_that_the_text_has_in_another_spelling_is_not_added() {
+        assert_eq!(hashtags(&["d·e", "sea"], "head #d·e", 5), ["#sea"]);
+    }
 
     #[test]
     fn a_free_tag_becomes_a_valid_hashtag() {

@@ -261,9 +261,10 @@ pub(crate) async fn scan(
     };
     check_open(client, api, &first).await?;
     // Asked where the list is the first of its kind.
-    let promised = match cursor.0.is_null() {
-        true => check_account(client, api).await.ok().flatten(),
-        false => None,
+    let promised = if cursor.0.is_null() {
+        check_account(client, api).await.ok().flatten()
+    } else {
+        None
     };
     let (here, began) = (place_of(&first), client.net().clock().now());
     let mut patience = Patience::of_a_walk(client.net());
