@@ -17,6 +17,9 @@ pub struct Contact {
     /// Where that reader showed the newest posts only: what is older than this was there too, though nobody saw it.
     #[serde(default)]
     pub horizon: Option<DateTime<Utc>>,
+    /// From when on posts were asked for then; those that show only later are carried too, as old ones.
+    #[serde(default)]
+    pub asked: Option<DateTime<Utc>>,
 }
 
 /// One post on its way to one destination.
@@ -152,9 +155,9 @@ pub struct Part {
     /// How many requests have left that may have made a copy.
     #[serde(default)]
     pub posts: u32,
-    /// How many bytes a file of it may have, by its place, where the destination has refused larger ones than it announces.
+    /// Size in bytes of the smallest file of it, by its place, that the destination has refused for its size.
     #[serde(default)]
-    pub room: BTreeMap<usize, u64>,
+    pub refused: BTreeMap<usize, u64>,
     /// SHA-256 of the draft, hexadecimal.
     #[serde(default)]
     pub digest: String,
@@ -296,7 +299,7 @@ impl Part {
         // As a part that was never begun: the destination has refused it, or is known to be without it.
         self.rungs.clear();
         self.rung_reasons.clear();
-        self.room.clear();
+        self.refused.clear();
         (self.boost, self.boost_looks, self.posted_since) = (None, 0, None);
         (self.file_tries, self.file_fails_since, self.posts) = (0, None, 0);
     }

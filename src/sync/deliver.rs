@@ -127,13 +127,12 @@ impl Run<'_> {
         let parts = &candidate.delivery.parts;
         let (now, open) = (engine.clock.now(), parts.iter().any(|part| part.copy().is_none()));
         let is_due = |part: &Part| part.due().is_none_or(|due| due <= now);
-        let settling = parts
-            .iter()
-            .position(|part| is_settling(part) && (!open || is_due(part)));
+        let settling = parts.iter().position(|part| is_settling(part) && is_due(part));
         let unresolved = candidate.delivery.is_unresolved();
+        let settles_only = !open && parts.iter().any(is_settling);
         let settles_first = !parts.iter().any(|part| part.is_unresolved() && is_due(part));
         // A dry run asks a destination for nothing but its limits.
-        if self.options.dry_run && (unresolved || settling.is_some()) {
+        if self.options.dry_run && (unresolved || settling.is_some() || settles_only) {
             return Ok(Err(Advance::RestForThisRun));
         }
         if let Some(place) = settling
@@ -148,6 +147,9 @@ impl Run<'_> {
                     advance => advance,
                 },
             ));
+        }
+        if settles_only {
+            return Ok(Err(Advance::Rest));
         }
         Ok(if own { Ok(()) } else { Err(Advance::RestForThisRun) })
     }
@@ -317,6 +319,7 @@ async fn settled(
     };
     let (state, advance) = match destination.settled(&copy).await {
         Ok(Settling::Done(copy)) => {
+            part.remake = false;
             let done = PartState::Published {
                 copy,
                 more: more.clone(),
@@ -324,8 +327,11 @@ async fn settled(
             };
             (done, Advance::Again)
         }
-        Ok(Settling::InWork { until, what }) => (again(until, what, 0), Advance::Rest),
-        // Its creator has deleted it, and has asked for it again.
+        Ok(Settling::InWork { until, what }) => {
+            part.remake = false;
+            (again(until, what, 0), Advance::Rest)
+        }
+        // It was deleted, and its creator has asked for it again since.
         Ok(Settling::Gone { .. }) if part.remake => {
             part.state = PartState::Failed {
                 reason: String::new(),

@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use chrono::TimeDelta;
-use tombolo_model::{ApId, Fetched, Media, MediaKind, Origin, Post, SourceError, SourceId};
+use tombolo_model::{ApId, DeliveryKey, Fetched, Media, MediaKind, Origin, Post, SourceError, SourceId};
 use tombolo_text as text;
 
 use super::{Engine, SyncError};
@@ -19,8 +19,8 @@ const LEAST_TITLE: usize = 12;
 const PREFACE: usize = 60;
 /// Most links that are followed to see what they lead to.
 const MOST_LINKS: usize = 3;
-/// Most parts of a thread that are gone back.
-const MOST_PARTS: usize = 25;
+/// Most parts of a thread that are gone back: as many as a post becomes.
+const MOST_PARTS: usize = 40;
 /// Longest number of a part: `12/34`.
 const LONGEST_NUMBER: usize = 7;
 /// How long an instance that gave no answer isn't asked again.
@@ -36,37 +36,54 @@ pub(super) enum Echo {
     CannotTell(String),
 }
 
+/// What is seen of one post by itself.
+enum Seen {
+    Original,
+    /// Its original, where it was read.
+    Copy(String, Option<Box<Post>>),
+    CannotTell(String),
+}
+
 /// Whether a post is a copy of another one that tombolo carries, or a further part of one.
 pub(super) async fn copied(engine: &Engine, delivery: &Delivery, post: &Post) -> Result<Echo, SyncError> {
-    let echo = looked_at(engine, &delivery.source, post).await?;
-    if !matches!(echo, Echo::Original) {
-        return Ok(echo);
+    match looked_at(engine, &delivery.source, post).await? {
+        Seen::Original => {}
+        Seen::Copy(why, _) => return Ok(Echo::Copy(why)),
+        Seen::CannotTell(why) => return Ok(Echo::CannotTell(why)),
     }
     // Of a text that goes on in a thread, only the first status has the link.
-    let mut below = post.clone();
+    let parent_of = |post: &Post| post.reply.as_ref().filter(|reply| reply.own)?.to.clone();
+    let mut parent = parent_of(post);
     for _ in 0..MOST_PARTS {
-        let Some(parent) = below
-            .reply
-            .as_ref()
-            .filter(|reply| reply.own)
-            .and_then(|reply| reply.to.clone())
-        else {
-            break;
+        let Some(id) = parent else { break };
+        // What was carried from here is an original, and so is what answers it.
+        let key = DeliveryKey {
+            post: id.clone(),
+            to: delivery.key.to.clone(),
         };
-        if !is_further_part(&words(&below).body) {
+        if engine
+            .ledger
+            .delivery(&key)?
+            .is_some_and(|above| !above.parts.is_empty())
+        {
             break;
         }
-        let above = match read(engine, &delivery.source, &parent).await {
+        let above = match read(engine, &delivery.source, &id).await {
             Ok(Some(above)) => above,
             Ok(None) => break,
             Err(e) => {
-                return Ok(doubt(&parent, &e).unwrap_or(Echo::Original));
+                let unclear = doubt(&format!("it answers {id}"), &e);
+                return Ok(unclear.map_or(Echo::Original, Echo::CannotTell));
             }
         };
         match looked_at(engine, &delivery.source, &above).await? {
-            Echo::Original => below = above,
-            Echo::Copy(why) => return Ok(Echo::Copy(format!("it continues a copy: {why}"))),
-            unclear @ Echo::CannotTell(_) => return Ok(unclear),
+            Seen::Original => parent = parent_of(&above),
+            Seen::Copy(why, Some(original)) if is_part_of(post, &original) => {
+                return Ok(Echo::Copy(format!("it continues a copy: {why}")));
+            }
+            // The creator's own answer to it; parts that tombolo made lately are in the ledger.
+            Seen::Copy(..) => break,
+            Seen::CannotTell(why) => return Ok(Echo::CannotTell(why)),
         }
     }
     Ok(Echo::Original)
@@ -74,22 +91,27 @@ pub(super) async fn copied(engine: &Engine, delivery: &Delivery, post: &Post) ->
 
 /// A post of this source, where it can be had.
 async fn read(engine: &Engine, source: &SourceId, id: &ApId) -> Result<Option<Post>, SourceError> {
+    let mut failed = None;
     for reader in engine.sources.values() {
-        if reader.adapter.id().await.is_ok_and(|id| id == *source) {
-            return Ok(match reader.adapter.fetch(id).await? {
-                Fetched::Post(post) => Some(*post),
-                Fetched::NotPublic(_) | Fetched::Gone => None,
-            });
+        match reader.adapter.id().await {
+            Ok(found) if found == *source => {
+                return Ok(match reader.adapter.fetch(id).await? {
+                    Fetched::Post(post) => Some(*post),
+                    Fetched::NotPublic(_) | Fetched::Gone => None,
+                });
+            }
+            Ok(_) => {}
+            Err(e) => failed = Some(e),
         }
     }
-    Ok(None)
+    failed.map_or(Ok(None), Err)
 }
 
 /// Whether this very post is a copy.
-async fn looked_at(engine: &Engine, source: &SourceId, post: &Post) -> Result<Echo, SyncError> {
+async fn looked_at(engine: &Engine, source: &SourceId, post: &Post) -> Result<Seen, SyncError> {
     for name in &post.aliases {
         if engine.ledger.copy_owner(name)?.is_some() {
-            return Ok(Echo::Copy("it is a copy that tombolo has made".into()));
+            return Ok(Seen::Copy("it is a copy that tombolo has made".into(), None));
         }
     }
     if post
@@ -97,26 +119,27 @@ async fn looked_at(engine: &Engine, source: &SourceId, post: &Post) -> Result<Ec
         .as_deref()
         .is_some_and(|name| name.trim().eq_ignore_ascii_case("tombolo"))
     {
-        return Ok(Echo::Copy("it was posted by tombolo, so it is a copy".into()));
+        return Ok(Seen::Copy("it was posted by tombolo, so it is a copy".into(), None));
     }
     let own = source.0.origin();
     let words = words(post);
     let links: Vec<ApId> = links_of(&words.body, post).into_iter().take(MOST_LINKS).collect();
     if links.is_empty() {
-        return Ok(Echo::Original);
+        return Ok(Seen::Original);
     }
     for reader in engine.sources.values() {
         // Ids may have another host than the instance.
-        let id = match silent(engine, &reader.instance).await {
+        let id = match silent(engine, "who is read", &reader.instance).await {
             Some(error) => Err(error),
-            None => heard(engine, &reader.instance, reader.adapter.id().await).await,
+            None => heard(engine, "who is read", &reader.instance, reader.adapter.id().await).await,
         };
         for link in &links {
+            let what = || format!("it links to {link}");
             let at_instance = link.origin() == reader.instance;
             let id = match &id {
                 Ok(id) => id,
-                Err(e) if at_instance => match doubt(link, e) {
-                    Some(unclear) => return Ok(unclear),
+                Err(e) if at_instance => match doubt(&what(), e) {
+                    Some(unclear) => return Ok(Seen::CannotTell(unclear)),
                     None => continue,
                 },
                 Err(_) => continue,
@@ -125,40 +148,48 @@ async fn looked_at(engine: &Engine, source: &SourceId, post: &Post) -> Result<Ec
             if !(at_instance || at_id) || (id == source && link.origin() == own) {
                 continue;
             }
-            let fetched = reader.adapter.fetch(link).await;
-            let original = match heard(engine, &reader.instance, fetched).await {
+            let fetched = match silent(engine, "a post", &reader.instance).await {
+                Some(error) => Err(error),
+                None => heard(engine, "a post", &reader.instance, reader.adapter.fetch(link).await).await,
+            };
+            let original = match fetched {
                 Ok(Fetched::Post(original)) => original,
                 Ok(_) => continue,
-                Err(e) => match doubt(link, &e) {
-                    Some(unclear) => return Ok(unclear),
+                Err(e) => match doubt(&what(), &e) {
+                    Some(unclear) => return Ok(Seen::CannotTell(unclear)),
                     None => continue,
                 },
             };
             if original.id != post.id && is_like(post, &original) {
-                return Ok(Echo::Copy(format!("it is a copy of {}", original.link)));
+                let why = format!("it is a copy of {}", original.link);
+                return Ok(Seen::Copy(why, Some(original)));
             }
         }
     }
-    Ok(Echo::Original)
+    Ok(Seen::Original)
 }
 
-/// Why an instance gave no answer a moment ago: each post with a link to it would wait for it again.
-async fn silent(engine: &Engine, instance: &Origin) -> Option<SourceError> {
+/// Why an instance gave no answer to this a moment ago: each post with a link to it would wait for it again.
+async fn silent(engine: &Engine, what: &'static str, instance: &Origin) -> Option<SourceError> {
     let memory = engine.memory.lock().await;
-    let (at, error) = memory.silent.get(instance)?;
+    let (at, error) = memory.silent.get(&(what, instance.clone()))?;
     (engine.clock.now() - *at < SILENCE).then(|| error.clone())
 }
 
 /// What an instance said; that it said nothing is remembered.
-async fn heard<T>(engine: &Engine, instance: &Origin, said: Result<T, SourceError>) -> Result<T, SourceError> {
-    let mut memory = engine.memory.lock().await;
+async fn heard<T>(
+    engine: &Engine,
+    what: &'static str,
+    instance: &Origin,
+    said: Result<T, SourceError>,
+) -> Result<T, SourceError> {
+    let (mut memory, key) = (engine.memory.lock().await, (what, instance.clone()));
     match &said {
         Err(error @ SourceError::Transient(_)) => {
-            let now = engine.clock.now();
-            memory.silent.insert(instance.clone(), (now, error.clone()));
+            memory.silent.insert(key, (engine.clock.now(), error.clone()));
         }
         _ => {
-            memory.silent.remove(instance);
+            memory.silent.remove(&key);
         }
     }
     said
@@ -166,14 +197,14 @@ async fn heard<T>(engine: &Engine, instance: &Origin, said: Result<T, SourceErro
 
 /// Whether a failure leaves it open what a link leads to. What a server shows to nobody is no original; what it shows only
 /// to those who are signed in may be one.
-fn doubt(link: &ApId, error: &SourceError) -> Option<Echo> {
+fn doubt(what: &str, error: &SourceError) -> Option<String> {
     match error {
         SourceError::Transient(_)
         | SourceError::Throttled { .. }
         | SourceError::AuthLost(_)
-        | SourceError::Unsupported(_) => Some(Echo::CannotTell(format!(
-            "it links to {link}, and whether it is a copy of that can't be told: {error}"
-        ))),
+        | SourceError::Unsupported(_) => Some(format!(
+            "{what}, and whether it is a copy of that can't be told: {error}"
+        )),
         _ => None,
     }
 }
@@ -211,12 +242,17 @@ fn is_of_somebody(link: &ApId) -> bool {
 /// beginning somewhere in the original, as that of a thread's further part does; or it is little more than the title. Few
 /// words must be the same altogether.
 fn is_like(post: &Post, original: &Post) -> bool {
-    let (copy, model) = (letters(post), letters(original));
     // A further part of an album has its number only.
-    if copy.is_empty() && is_further_part(&words(post).body) {
-        return true;
+    if letters(post, Hashtags::Out).is_empty() && is_further_part(&words(post).body) {
+        return !original.media.is_empty();
     }
-    let title = plain(&without_marks(original.title.as_deref().unwrap_or_default()));
+    is_like_with(post, original, Hashtags::In)
+        || (!letters(original, Hashtags::Out).is_empty() && is_like_with(post, original, Hashtags::Out))
+}
+
+fn is_like_with(post: &Post, original: &Post, hashtags: Hashtags) -> bool {
+    let (copy, model) = (letters(post, hashtags), letters(original, hashtags));
+    let title = plain(&without_marks(original.title.as_deref().unwrap_or_default(), hashtags));
     let rest = copy.strip_suffix(&title).map(|rest| rest.chars().count());
     if title.chars().count() >= LEAST_TITLE && rest.is_some_and(|rest| rest <= LEAST_TITLE) {
         return true;
@@ -255,7 +291,14 @@ fn is_of_alts(mut rest: &str, original: &Post) -> bool {
     rest.is_empty()
 }
 
-/// Whether a text has the number of a part that isn't the first: `(2/3)`, at its end or before links and hashtags.
+/// Whether a post goes on with the words of `original`, as a thread's further part does.
+fn is_part_of(post: &Post, original: &Post) -> bool {
+    let (part, whole) = (letters(post, Hashtags::Out), letters(original, Hashtags::Out));
+    let is_long = part.chars().count() >= ALIKE;
+    (is_long || is_further_part(&words(post).body)) && whole.contains(&part)
+}
+
+/// Whether a text has the number of a part that isn't the first: `(2/3)`.
 fn is_further_part(text: &str) -> bool {
     numbers_in(text).iter().any(|(_, part)| *part > 1)
 }
@@ -265,7 +308,8 @@ fn numbers_in(text: &str) -> Vec<(Range<usize>, usize)> {
     let mut found = Vec::new();
     for (start, _) in text.match_indices('(') {
         let inside = &text[start + 1..];
-        let Some(end) = inside.find(')').filter(|end| *end <= LONGEST_NUMBER) else {
+        let mut first = inside.bytes().take(LONGEST_NUMBER + 1);
+        let Some(end) = first.position(|byte| byte == b')') else {
             continue;
         };
         let halves = inside[..end].split_once('/');
@@ -284,8 +328,15 @@ fn numbers_in(text: &str) -> Vec<(Range<usize>, usize)> {
     found
 }
 
-/// The letters and digits of title and text, without links, hashtags and numbers of parts, in lower case.
-fn letters(post: &Post) -> String {
+/// Whether hashtags count: they stand elsewhere in a copy, or in the middle of its text.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Hashtags {
+    In,
+    Out,
+}
+
+/// The letters and digits of title and text, without links and numbers of parts, in lower case.
+fn letters(post: &Post, hashtags: Hashtags) -> String {
     let words = words(post);
     let title = words.title.unwrap_or_default();
     let mut body = words.body;
@@ -295,19 +346,22 @@ fn letters(post: &Post) -> String {
         body.replace_range(place, "");
     }
     // A title that is the text's beginning stands once.
-    let (title, body) = (plain(&without_marks(&title)), plain(&without_marks(&body)));
+    let (title, body) = (
+        plain(&without_marks(&title, hashtags)),
+        plain(&without_marks(&body, hashtags)),
+    );
     if body.starts_with(&title) { body } else { title + &body }
 }
 
-/// A text without hashtags, which stand elsewhere in a copy, and without numbers of parts.
-fn without_marks(text: &str) -> String {
+/// A text without numbers of parts, and perhaps without hashtags.
+fn without_marks(text: &str, hashtags: Hashtags) -> String {
     let mut text = text.to_owned();
     for (place, _) in numbers_in(&text).into_iter().rev() {
         text.replace_range(place, " ");
     }
     let is_tag = |word: &&str| word.starts_with('#') && word.chars().any(char::is_alphabetic);
     text.split_whitespace()
-        .filter(|word| !is_tag(word))
+        .filter(|word| hashtags == Hashtags::In || !is_tag(word))
         .collect::<Vec<_>>()
         .join(" ")
 }

@@ -72,7 +72,8 @@ pub(super) async fn inspect(
         return Ok(facts);
     }
     // Where a GIF would become a video, one that doesn't move must be known as a picture.
-    if limits.media.takes("video/mp4") && (limits.media.keeps_files || limits.video.is_some()) {
+    let becomes_a_video = limits.media.keeps_files || limits.video.is_some() || !limits.media.takes("image/gif");
+    if limits.media.takes("video/mp4") && becomes_a_video {
         let gifs = renditions().filter(|(kind, r)| *kind == MediaKind::Animation && r.media_type == "image/gif");
         for (_, rendition) in gifs.take(MOST_FILES) {
             if is_still(&engine.net, &rendition.url).await {

@@ -38,8 +38,8 @@ pub struct Memory {
     scanned: HashMap<Place, DateTime<Utc>>,
     scan_failed: HashMap<Place, DateTime<Utc>>,
     readers: HashMap<SourceId, ReaderInfo>,
-    /// Instances that gave no answer to the question whether a post is a copy: when, and what happened.
-    pub(crate) silent: HashMap<Origin, (DateTime<Utc>, SourceError)>,
+    /// What instances gave no answer to when it was asked whether a post is a copy: when, and what happened.
+    pub(crate) silent: HashMap<(&'static str, Origin), (DateTime<Utc>, SourceError)>,
 }
 
 /// Whose posts, and by which reader for which destinations: a validator proves only that these destinations have seen what
@@ -109,7 +109,7 @@ pub(crate) async fn read(
                 unmet.insert(&target.id);
             }
             Some(contact) => {
-                horizons.extend(contact.horizon.map(|at| (&target.id, at)));
+                horizons.extend(contact.horizon.map(|at| (&target.id, (at, contact.asked))));
             }
         }
     }
@@ -151,7 +151,12 @@ pub(crate) async fn read(
             let contact = Contact {
                 at: now,
                 reader: reader.name.clone(),
-                horizon: horizon(&reader, &listing, target.since, now),
+                horizon: horizon(&reader, &listing, now),
+                asked: match target.since {
+                    Since::Now => None,
+                    Since::Beginning => Some(DateTime::UNIX_EPOCH),
+                    Since::At(at) => Some(at),
+                },
             };
             changes.put_contact(&id, &target.id, &contact);
             let left_alone = in_baseline.saturating_sub(asked_for.len());
@@ -270,8 +275,9 @@ struct Desk<'a> {
     to: &'a DestinationId,
     rules: &'a str,
     unlisted: bool,
-    /// Posts older than this were there at first contact, though its reader didn't show them.
-    horizon: Option<DateTime<Utc>>,
+    /// Posts older than this were there at first contact, though its reader didn't show them; and from when on they were asked
+    /// for.
+    horizon: Option<(DateTime<Utc>, Option<DateTime<Utc>>)>,
     dates: &'a Dates,
     now: DateTime<Utc>,
 }
@@ -403,7 +409,7 @@ impl Desk<'_> {
                     return Ok(Noted::Done);
                 }
                 // What is new goes out in the order of its dates.
-                let least = self.horizon.map_or(Since::Beginning, Since::At);
+                let least = self.horizon.map_or(Since::Beginning, |(horizon, _)| Since::At(horizon));
                 let sighting = self.dated(least, sighting).await?;
                 // Feeds tell seconds.
                 let is_before = |horizon: DateTime<Utc>| {
@@ -411,11 +417,14 @@ impl Desk<'_> {
                         .published
                         .is_some_and(|at| at.timestamp() < horizon.timestamp())
                 };
-                let was_there = self.horizon.is_some_and(is_before);
-                if was_there {
+                let was_there = self.horizon.filter(|(horizon, _)| is_before(*horizon));
+                let asked_for = was_there
+                    .and_then(|(_, asked)| asked)
+                    .is_some_and(|asked| !is_before(asked));
+                if was_there.is_some() && !asked_for {
                     changes.put_baseline(self.id, &key);
                 } else {
-                    changes.put_delivery(&Delivery::seen(key, self.id, &sighting, false));
+                    changes.put_delivery(&Delivery::seen(key, self.id, &sighting, asked_for));
                 }
             }
             Some(mut delivery) => match &delivery.stage {
@@ -513,18 +522,15 @@ impl Desk<'_> {
 }
 
 /// What a reader that shows only the newest posts hasn't shown is older than this.
-/// Where not all was seen that was there: what is older than this was there too, and isn't asked for.
-fn horizon(reader: &ReaderInfo, listing: &Listing, since: Since, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+/// Where not all was seen that was there: what is older than this was there too.
+fn horizon(reader: &ReaderInfo, listing: &Listing, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    /// The source's clock may be behind ours.
+    const CLOCKS: TimeDelta = TimeDelta::minutes(10);
     if reader.completeness == Completeness::Complete && listing.complete {
         return None;
     }
     let dates = listing.sightings.iter().filter_map(|sighting| sighting.published);
-    let oldest = dates.min().unwrap_or(now);
-    match since {
-        Since::Beginning => None,
-        Since::At(at) => Some(oldest.min(at)),
-        Since::Now => Some(oldest),
-    }
+    Some(dates.min().unwrap_or(now - CLOCKS))
 }
 
 fn first_contact_note(to: &str, listed: usize, left_alone: usize) -> String {

@@ -78,6 +78,8 @@ pub(super) struct Run<'a> {
     standing: HashMap<DestinationId, Standing>,
     /// Which accounts' servers, asked whose token it is, want to be left alone until then, and why.
     asked_to_wait: HashMap<String, (DateTime<Utc>, String)>,
+    /// Accounts to which nothing can be published before somebody signs in.
+    signed_out: HashSet<String>,
     pub(super) sources: HashMap<String, SourceId>,
     /// What may exist at destinations without being known, with their titles.
     pub(super) unresolved: HashMap<DestinationId, BTreeMap<DeliveryKey, String>>,
@@ -102,6 +104,7 @@ impl<'a> Run<'a> {
             ids: HashMap::new(),
             standing: HashMap::new(),
             asked_to_wait: HashMap::new(),
+            signed_out: HashSet::new(),
             sources: HashMap::new(),
             unresolved: HashMap::new(),
             begun: (HashSet::new(), HashSet::new()),
@@ -211,6 +214,7 @@ impl<'a> Run<'a> {
         let adapter = match &receiver.adapter {
             Ok(adapter) => adapter,
             Err(why) => {
+                self.signed_out.insert(name.to_owned());
                 self.trouble(name, TroubleKind::SignInNeeded, why.clone());
                 return Ok(None);
             }
@@ -232,6 +236,7 @@ impl<'a> Run<'a> {
                     "the token of account {name:?} belongs to {} on {}, not to {}: nothing was sent. Use a token of {}, or set handle = {:?}",
                     identity.username, receiver.instance, receiver.username, receiver.username, identity.username
                 );
+                self.signed_out.insert(name.to_owned());
                 self.trouble(name, TroubleKind::SignInNeeded, message);
                 Ok(None)
             }
@@ -245,6 +250,9 @@ impl<'a> Run<'a> {
                     }
                 }
                 let (kind, message) = destination_trouble(name, receiver.platform, &receiver.instance, &e);
+                if kind == TroubleKind::SignInNeeded {
+                    self.signed_out.insert(name.to_owned());
+                }
                 self.trouble(name, kind, message);
                 Ok(None)
             }
@@ -556,11 +564,7 @@ impl<'a> Run<'a> {
                 }
                 None => {
                     // An instance that can't be reached may come back while we wait; a lost token doesn't.
-                    let signed_out = self
-                        .summary
-                        .troubles
-                        .iter()
-                        .any(|t| t.account == name && t.kind == TroubleKind::SignInNeeded);
+                    let signed_out = self.signed_out.contains(&name);
                     let soon = self.engine.clock.now() + BREATHER;
                     let standing = match self.asked_to_wait.get(&name) {
                         _ if signed_out => Standing::Lost,

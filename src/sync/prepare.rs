@@ -18,7 +18,7 @@ use url::Url;
 
 use super::Engine;
 use super::files::{MemoryFile, RemoteFile, extension};
-use super::publish::{Target, digest};
+use super::publish::{Target, digest, which_of};
 use super::workshop::{Recipe, Unfinished, Workshop};
 use crate::ledger::{Delivery, Part};
 use crate::transform::ladder::{ENCODE_MARGIN, MULTIPART_FRAME};
@@ -50,7 +50,7 @@ pub(super) async fn draft(
     place: usize,
     planned: &PartPlan,
     part: &Part,
-    limits: &Limits,
+    (limits, refused): (&Limits, Option<u64>),
     target: Target,
     meter: &Arc<dyn ProgressSink>,
 ) -> Result<(Draft, Vec<usize>, Vec<String>), Unready> {
@@ -82,19 +82,23 @@ pub(super) async fn draft(
             if let Rung::Import(rendition) = rung {
                 import = Some(rendition.url.clone());
             }
-            let room = part.room.get(&index).copied();
+            // What is there already isn't made anew because another file was refused.
+            let prefix = file_prefix(delivery, place, index);
+            let is_there = maker.uploaded.iter().any(|name| name.starts_with(&prefix));
+            let refused = part.refused.get(&index).copied().or(refused.filter(|_| !is_there));
+            let room = refused.map(|bytes| if rung.is_made() { bytes / 2 } else { bytes });
             let limits = smaller(limits, room);
             let maker = Maker {
                 limits: &limits,
                 room,
                 ..maker.clone()
             };
-            let place = plan
+            let height = plan
                 .rungs
                 .iter()
                 .position(|other| std::ptr::eq(other, rung))
                 .unwrap_or(0);
-            match maker.medium(index, plan, rung, &plan.rungs[place + 1..]).await {
+            match maker.medium(index, plan, rung, &plan.rungs[height + 1..]).await {
                 Ok(Some(made)) => {
                     media.push(made);
                     places.push(index);
@@ -138,6 +142,7 @@ fn without_media(planned: &PartPlan, delivery: &Delivery) -> String {
     match &delivery.link {
         Some(link)
             if continues
+                && !link.ends_with('…')
                 && !planned.media.is_empty()
                 && !text.contains(link.as_str())
                 && planned.text.length + link.chars().count().max(LINK) + 2 <= planned.text.max =>
@@ -218,7 +223,7 @@ impl Maker<'_> {
         // Unique to what is in it: another file, or another alternative text, is another upload.
         let sources: Vec<&str> = rung.sources().into_iter().map(without_query).collect();
         let mut content = vec![rung.describe(), sources.join(" "), alt.clone().unwrap_or_default()];
-        content.extend(self.room.map(|room| room.to_string()));
+        content.extend(self.room.filter(|_| rung.is_made()).map(|room| room.to_string()));
         let stem = format!(
             "{}{}",
             file_prefix(self.delivery, self.place, index),
@@ -363,10 +368,7 @@ impl Maker<'_> {
 
     /// What the creator should know of a medium.
     fn remark(&self, index: usize, what: &str) {
-        let which = match self.planned.media.len() {
-            1 => String::new(),
-            all => format!("medium {} of {all}: ", index + 1),
-        };
+        let which = which_of(self.planned.media.len(), index);
         let mut remarks = self.remarks.lock().unwrap_or_else(PoisonError::into_inner);
         remarks.push(format!("{which}{what}"));
     }

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use tombolo_model::{
     Checkpoint, CheckpointError, Clock, Copy, DeliveryKey, Destination, DestinationError, DestinationId, Draft, Form,
     Idempotency, IdempotencyKey, Limits, MediaError, Post, ProgressSink, PublishOutcome, PublishProgress, Step,
+    file_name,
 };
 
 use super::deliver::{destination_failed, hold, later, note};
@@ -31,8 +32,10 @@ const MOVES: u32 = 2;
 
 /// The smallest file that is made because the destination has refused larger ones, in bytes.
 const LEAST_ROOM: u64 = 256 << 10;
+/// A video isn't encoded to less than this fraction of the announced limit for that reason.
+const SMALLEST_ENCODE: u64 = 16;
 /// How long it is remembered what a destination has refused.
-const ROOM_AGE: Duration = Duration::from_secs(86_400);
+const REFUSED_AGE: Duration = Duration::from_secs(86_400);
 
 /// A plan, and what carrying it out needs.
 pub(super) struct Order<'a> {
@@ -81,14 +84,18 @@ impl Order<'_> {
             Sought::Forbidden(reason) => return hold(engine, candidate, reason).await,
             Sought::Blocked(advance) => return Ok(advance),
         };
-        self.remember_room(&candidate.delivery, &mut part, planned);
+        let refused = engine.cache.get(
+            &refused_entry(&candidate.delivery.key.to),
+            REFUSED_AGE,
+            engine.clock.now(),
+        );
         let made = prepare::draft(
             engine,
             &candidate.delivery,
             place,
             planned,
             &part,
-            self.limits,
+            (self.limits, refused.and_then(|bytes| bytes.as_u64())),
             target,
             self.meter,
         );
@@ -180,7 +187,7 @@ impl Order<'_> {
                 file_fails_since: None,
                 posts: 0,
                 digest: String::new(),
-                room: BTreeMap::new(),
+                refused: BTreeMap::new(),
                 remake: false,
             });
         }
@@ -208,19 +215,21 @@ impl Order<'_> {
         if part.ladder != ladder {
             // There are other rungs now: the climb begins anew.
             if !part.ladder.is_empty() {
+                part.refused.clear();
                 part.rungs.clear();
                 part.rung_reasons.clear();
             }
             part.ladder = ladder;
         }
         part.rungs.resize(planned.media.len(), 0);
-        for (media, rung) in planned.media.iter().zip(&part.rungs) {
+        for (index, (media, rung)) in planned.media.iter().zip(&part.rungs).enumerate() {
+            let which = which_of(planned.media.len(), index);
             let best = media.rungs.first();
             let lesser = best
                 .is_some_and(|best| best.is_lesser() || matches!(best, Rung::Transcode { .. } | Rung::Remux { .. }));
             if *rung == 0 && lesser && !media.passed_over.is_empty() {
                 let what = best.map(Rung::describe).unwrap_or_default();
-                let reason = clipped(&format!("{what}, because {}", media.passed_over.join("; ")));
+                let reason = clipped(&format!("{which}{what}, because {}", media.passed_over.join("; ")));
                 if !part.rung_reasons.contains(&reason) {
                     part.rung_reasons.push(reason);
                 }
@@ -346,37 +355,32 @@ impl Order<'_> {
             PublishOutcome::MediaRejected { index, reason } => {
                 return self.next_rung(candidate, place, part, medium(index), &reason).await;
             }
-            PublishOutcome::MediaTooLarge { index, bytes, reason } => {
+            PublishOutcome::MediaTooLarge {
+                index,
+                bytes,
+                certain,
+                reason,
+            } => {
                 return self
-                    .too_large(candidate, place, part, medium(index), bytes, &reason)
+                    .too_large(candidate, place, part, medium(index), (bytes, certain), &reason)
                     .await;
             }
-            PublishOutcome::MediaUnavailable {
-                index,
-                reason,
-                moved: true,
-            } => {
-                return self.moved(candidate, place, part, medium(index), &reason).await;
-            }
-            PublishOutcome::MediaUnavailable {
-                index,
-                reason,
-                moved: false,
-            } => {
-                return self.file_failed(candidate, place, part, medium(index), reason).await;
+            PublishOutcome::MediaUnavailable { index, reason, moved } => {
+                return if moved {
+                    self.moved(candidate, place, part, medium(index), &reason).await
+                } else {
+                    self.file_failed(candidate, place, part, medium(index), reason).await
+                };
             }
             PublishOutcome::TryLater { reason } => return self.put_off(candidate, place, part, reason).await,
             PublishOutcome::Throttled { until, reason } => {
                 part.state = waiting(&part, &reason, until);
                 Advance::Blocked(until, reason)
             }
-            // Refused after an earlier request that may have taken effect: its media may be the ones that are attached there.
-            PublishOutcome::InWork { progress, .. } if part.posts > 1 && is_posting(&part) => {
-                let what = "the destination refused the files of a further try".to_owned();
-                part.state = match unresolved(&part, what, None, now) {
-                    PartState::Unknown(unresolved) => PartState::Unknown(Unresolved { progress, ..unresolved }),
-                    other => other,
-                };
+            PublishOutcome::InWork { progress, .. }
+                if part.posts > 1 && is_posting(&part) && progress.uploaded.is_empty() =>
+            {
+                files_are_gone(&mut part, progress, now);
                 Advance::Again
             }
             PublishOutcome::InWork { until, progress } => {
@@ -387,8 +391,8 @@ impl Order<'_> {
                 };
                 Advance::Rest
             }
-            // A refusal that came for the post itself: signing in again takes longer than servers remember a key.
-            PublishOutcome::AuthLost { reason } if is_posting(&part) => {
+            // An earlier request may have taken effect, and signing in again takes longer than servers remember a key.
+            PublishOutcome::AuthLost { reason } if is_posting(&part) && part.posts > 1 => {
                 part.state = unresolved(&part, "its account needs a new sign-in".to_owned(), None, now);
                 Advance::AuthLost(reason)
             }
@@ -424,11 +428,7 @@ impl Order<'_> {
         let now = self.engine.clock.now();
         let rungs = rungs_of(&self.parts[place], index);
         let tried = part.rungs.get(index).copied().unwrap_or(0);
-        // Of several media it is said which.
-        let which = match self.parts[place].media.len() {
-            0 | 1 => String::new(),
-            all => format!("medium {} of {all}: ", index + 1),
-        };
+        let which = self.which(place, index);
         let here = rungs.get(tried).map(Rung::describe).unwrap_or_default();
         let Some(next) = rungs.get(tried + 1) else {
             part.state = PartState::Failed {
@@ -472,50 +472,50 @@ impl Order<'_> {
     }
 
     /// A file was refused for its size though it is below the announced limit: proxies have limits of their own, which are
-    /// published nowhere (contract mastodon §2.1). What is made here is made smaller; else another form is taken.
+    /// published nowhere (contract mastodon §2.1). What is made here is made half as large; else another form is taken.
     async fn too_large(
         &self,
         candidate: &mut Candidate,
         place: usize,
         mut part: Part,
         index: usize,
-        bytes: u64,
+        file: (u64, bool),
         reason: &str,
     ) -> Result<Advance, SyncError> {
-        let now = self.engine.clock.now();
+        let (engine, (bytes, certain)) = (self.engine, file);
+        let now = engine.clock.now();
         let tried = part.rungs.get(index).copied().unwrap_or(0);
         let rung = rungs_of(&self.parts[place], index).get(tried);
-        // Encoding a film takes long: it is brought down in larger steps.
-        let is_encoded = rung.is_some_and(|rung| rung.is_made() && rung.is_moving());
-        let room = bytes / if is_encoded { 4 } else { 2 };
-        part.room.insert(index, room);
-        let entry = room_entry(&candidate.delivery.key.to);
-        self.engine.cache.put(&entry, &json!(room), now);
-        if room < LEAST_ROOM || !rung.is_some_and(Rung::is_made) {
+        part.refused.insert(index, bytes);
+        let is_small = bytes / 2 < LEAST_ROOM;
+        // For some hours the next posts are spared the same; a small file that is refused says nothing of others.
+        if certain && !is_small {
+            let entry = refused_entry(&candidate.delivery.key.to);
+            engine.cache.put(&entry, &json!(bytes), now);
+        }
+        // Encoding takes long: it isn't done over and over.
+        let is_encoded = rung.is_some_and(Rung::is_moving);
+        let is_enough = is_encoded && bytes / 2 < self.limits.media.video_bytes / SMALLEST_ENCODE;
+        if is_small || is_enough || !rung.is_some_and(Rung::is_made) {
             return self.next_rung(candidate, place, part, index, reason).await;
         }
         let made = prepare::file_prefix(&candidate.delivery, place, index);
-        self.engine.workshop.forget_file(&made);
+        engine.workshop.forget_file(&made);
+        let begin = format!("{}at most ", self.which(place, index));
         let why = format!(
-            "at most {}, because the destination took no {}: {reason}",
-            human_bytes(room),
+            "{begin}{}, because the destination took no {}: {reason}",
+            human_bytes(bytes / 2),
             human_bytes(bytes)
         );
-        part.rung_reasons.retain(|reason| !reason.starts_with("at most "));
+        part.rung_reasons.retain(|reason| !reason.starts_with(&begin));
         part.rung_reasons.push(clipped(&why));
-        note_part(self.engine, candidate, place, waiting_part(part, reason, now, 0)).await?;
+        note_part(engine, candidate, place, waiting_part(part, reason, now, 0)).await?;
         Ok(Advance::Again)
     }
 
-    /// Files aren't made larger than the destination has taken lately.
-    fn remember_room(&self, delivery: &Delivery, part: &mut Part, planned: &PartPlan) {
-        let (entry, now) = (room_entry(&delivery.key.to), self.engine.clock.now());
-        let room = self.engine.cache.get(&entry, ROOM_AGE, now);
-        if let Some(room) = room.and_then(|room| room.as_u64()) {
-            for index in 0..planned.media.len() {
-                part.room.entry(index).or_insert(room);
-            }
-        }
+    /// Which of several media a reason is about.
+    fn which(&self, place: usize, index: usize) -> String {
+        which_of(self.parts[place].media.len(), index)
     }
 
     /// The file's address changed: the post is read again, a few times (contract peertube §6, "re-read the detail once").
@@ -615,6 +615,32 @@ fn unresolved(part: &Part, reason: String, refused: Option<String>, now: DateTim
     })
 }
 
+/// Which of several media a reason is about; nothing where there is one.
+pub(super) fn which_of(all: usize, index: usize) -> String {
+    match all {
+        0 | 1 => String::new(),
+        all => format!("medium {} of {all}: ", index + 1),
+    }
+}
+
+/// The files of a further try are gone, perhaps because they are attached to what an earlier one made: that is looked for by
+/// them, and where it isn't there they are sent again.
+fn files_are_gone(part: &mut Part, progress: PublishProgress, now: DateTime<Utc>) {
+    for media in part.progress().uploaded {
+        part.marker.files.extend(media.url.as_deref().and_then(file_name));
+        part.marker.media.push(media.id);
+    }
+    part.state = PartState::Unknown(Unresolved {
+        reason: "the destination refused the files of a further try".to_owned(),
+        refused: None,
+        since: now,
+        absent_since: None,
+        next_look: now,
+        failed_looks: 0,
+        progress,
+    });
+}
+
 /// Whether the request that makes the copy was sent.
 fn is_posting(part: &Part) -> bool {
     matches!(&part.state, PartState::Publishing(Publishing { step: Step::Post, .. }))
@@ -681,9 +707,9 @@ pub(super) async fn note_part(
     note(engine, &candidate.delivery).await
 }
 
-/// Where the cache has how many bytes a file for this destination may have.
-fn room_entry(to: &DestinationId) -> String {
-    format!("room for files at {to}")
+/// Where the cache has the size of a file that this destination has refused for it.
+fn refused_entry(to: &DestinationId) -> String {
+    format!("too large for {to}")
 }
 
 fn digest_of(draft: &Draft) -> String {

@@ -257,6 +257,36 @@ async fn a_video_that_is_being_transcoded_does_not_hold_up_the_next_one_of_its_p
 }
 
 #[tokio::test]
+async fn of_two_videos_that_settle_the_one_that_is_due_is_asked_about() {
+    let world = World::new("toots", "tube", "").await;
+    world
+        .tube
+        .set(|settings| settings.transcoding = Duration::from_secs(3600));
+    let clip = || NewMedia::new(media("clip-with-sound.mp4"));
+    let status = NewStatus::new("Two walks").media(clip()).media(clip());
+    world.toots.publish("toots", status).expect("it is published");
+    assert_eq!(states(&world.pass().await), [StateName::Waiting]);
+    let looks = |at: usize| {
+        let path = format!("/api/v1/videos/{}", world.tube.uploaded()[at].uuid);
+        world.tube.arrivals().count("GET", &path)
+    };
+    // The first one waits longer than the second.
+    let mut both = world.engine.ledger.all_deliveries().expect("a ledger").remove(0);
+    if let PartState::Settling { waiting, .. } = &mut both.parts[0].state {
+        waiting.not_before = world.clock.now() + TimeDelta::hours(6);
+    }
+    let mut changes = crate::ledger::Changes::new();
+    changes.put_delivery(&both);
+    world.engine.ledger.commit(changes).await.expect("it is written");
+    let before = (looks(0), looks(1));
+    world.later(120);
+    assert_eq!(states(&world.pass().await), [StateName::Waiting]);
+    assert_eq!((looks(0), looks(1)), (before.0, before.1 + 1));
+    world.later(300);
+    assert_eq!(states(&world.pass().await), [StateName::Published]);
+}
+
+#[tokio::test]
 async fn while_one_video_settles_another_that_was_interrupted_is_waited_for_and_sent_again() {
     let world = World::new("toots", "tube", "").await;
     world

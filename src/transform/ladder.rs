@@ -463,11 +463,18 @@ impl Ladder<'_> {
     /// A rendition with what inspecting it has told besides.
     fn known(&self, rendition: &Rendition) -> Rendition {
         let file = self.facts.files.get(&rendition.url);
+        // Both from one place: some sources tell a label for the height.
+        let (width, height) = match (rendition.width, rendition.height) {
+            (Some(width), Some(height)) => (Some(width), Some(height)),
+            told => file
+                .and_then(|file| file.size)
+                .map_or(told, |(width, height)| (Some(width), Some(height))),
+        };
         Rendition {
             bytes: self.size(rendition),
             has_audio: file.and_then(|file| file.sound).or(rendition.has_audio),
-            width: rendition.width.or(file.and_then(|file| file.size).map(|size| size.0)),
-            height: rendition.height.or(file.and_then(|file| file.size).map(|size| size.1)),
+            width,
+            height,
             fps: rendition.fps.or(file.and_then(|file| file.fps)),
             ..rendition.clone()
         }

@@ -485,6 +485,26 @@ async fn further_parts_of_a_copy_are_known_with_a_new_ledger_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_creators_own_answer_to_a_copy_is_no_part_of_it() {
+    let islands = Islands::new().await;
+    islands.toot(NewStatus::new(
+        "A walk along the shore in May, with the sea on both sides",
+    ));
+    let there = "[routes.there]\nfrom = \"toots\"\nto = [\"second\"]\nsince = \"beginning\"\n";
+    let tombolo = Tombolo::configured(&format!("{}\n{there}", islands.accounts));
+    assert_eq!(tombolo.sync(&[]).await.count("published"), 1);
+    let copy = islands.toots.statuses("second").remove(0);
+    let answer = NewStatus::new("(2/3) of you liked it").reply_to(&copy.id);
+    islands.toots.publish("second", answer).expect("it is published");
+    std::fs::remove_dir_all(tombolo.data_dir()).expect("the ledger is lost");
+    let back = "[routes.back]\nfrom = \"second\"\nto = [\"toots\"]\nsince = \"beginning\"\n";
+    tombolo.configure(&format!("{}\n{back}", islands.accounts));
+    let pass = tombolo.sync(&[]).await;
+    let counts = (pass.count("skipped"), pass.count("published"));
+    assert_eq!(counts, (1, 1), "{}{}", pass.stdout, pass.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_may_be_a_copy_of_a_post_that_nobody_here_may_see_waits() {
     let islands = Islands::new().await;
     shows_nothing_to_strangers(&islands);

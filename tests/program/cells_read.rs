@@ -524,11 +524,37 @@ async fn a_list_that_is_empty_or_short_at_first_contact_makes_no_new_posts_of_wh
         let pass = cell.pass().await;
         assert_eq!(pass.code, 0, "{}{}", pass.stdout, pass.stderr);
         from.faults().clear();
-        clock.advance(std::time::Duration::from_secs(60));
+        clock.advance(std::time::Duration::from_secs(2 * 3600));
         toot(&from, 50..52);
         let pass = cell.pass().await;
         assert_eq!(cell.arrived(), names(50..52), "{short}: {}{}", pass.stdout, pass.stderr);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_asked_for_from_the_beginning_and_shows_only_later_is_carried_at_the_pace_of_old_posts() {
+    let clock = tombolo_model::TestClock::at(Utc::now() - TimeDelta::hours(100));
+    let from = mastodon(Arc::new(clock.clone())).await;
+    let token = from.add_account("me");
+    let cell = Cell::of("mastodon", from.base(), "me").await;
+    toot(&from, 0..15);
+    clock.advance(std::time::Duration::from_secs(100 * 3600));
+    let list = format!(
+        "/api/v1/accounts/{}/statuses",
+        from.account_id("me").expect("an account")
+    );
+    let kind = vec![("content-type".to_owned(), "application/json".to_owned())];
+    from.faults()
+        .next("GET", &list, u32::MAX, Fault::Answer(200, kind, "[]".into()));
+    cell.reads("api", Some(&token), "since = \"beginning\"");
+    let pass = cell.tombolo.sync(&["--wait", "30s"]).await;
+    assert_eq!((pass.code, pass.count("published")), (0, 0), "{}", pass.stderr);
+    from.faults().clear();
+    let pass = cell.tombolo.sync(&["--wait", "30s"]).await;
+    assert_eq!(pass.count("published"), 10, "{}{}", pass.stdout, pass.stderr);
+    let pass = cell.tombolo.sync(&["--wait", "30s"]).await;
+    assert_eq!(pass.count("published"), 5, "{}{}", pass.stdout, pass.stderr);
+    assert_eq!(cell.arrived(), names(0..15));
 }
 
 #[tokio::test(flavor = "multi_thread")]

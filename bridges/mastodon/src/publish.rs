@@ -19,7 +19,7 @@ const MAX_DIFFERENCE: usize = 200;
 /// Version of the progress record.
 const VERSION: u32 = 1;
 /// How often it is waited for files that the server works on after it has called them finished, and how long the first time:
-/// about twenty minutes in all.
+/// about twenty minutes in all, where no earlier request may have taken effect.
 const MAX_UNREADY: u32 = 9;
 const FIRST_PAUSE: TimeDelta = TimeDelta::seconds(5);
 /// A wait the server named no end of.

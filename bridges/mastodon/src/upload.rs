@@ -139,7 +139,12 @@ fn upload_refused(client: &Client, index: usize, bytes: u64, answer: &Answer) ->
         403 if is_api(answer) => PublishOutcome::AuthLost { reason },
         429 => throttled(client, answer),
         // By a proxy mostly, whose limit is published nowhere (contract mastodon §2, §8.3).
-        413 => PublishOutcome::MediaTooLarge { index, bytes, reason },
+        413 => PublishOutcome::MediaTooLarge {
+            index,
+            bytes,
+            certain: true,
+            reason,
+        },
         // Refused for good: not a file it takes (contract mastodon §4.1, §8.3).
         400 | 404 | 405 | 415 | 422 => PublishOutcome::MediaRejected { index, reason },
         _ => PublishOutcome::TryLater { reason },

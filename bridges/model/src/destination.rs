@@ -227,6 +227,8 @@ pub enum PublishOutcome {
         index: usize,
         /// Size of the file that was refused.
         bytes: u64,
+        /// Whether the answer says that it is the size, which holds for other files too.
+        certain: bool,
         /// What it said.
         reason: String,
     },

@@ -49,11 +49,7 @@ pub fn post_from_native(value: &Value) -> Option<Post> {
         sensitive: value.get("sensitive").and_then(truth).unwrap_or(false),
         content_warning: text("spoiler_text").map(str::to_owned),
         visibility: visibility(text("visibility")),
-        readiness: if media.is_empty() && text("pf_type").is_some_and(shows_media) {
-            Readiness::InWork("Pixelfed lists it without its photos".into())
-        } else {
-            readiness(&media)
-        },
+        readiness: readiness(&media),
         downloads_allowed: true,
         published: value.get("created_at").and_then(parse_instant),
         updated: value.get("edited_at").and_then(parse_instant),
@@ -97,11 +93,6 @@ pub(crate) fn visibility(word: Option<&str>) -> Visibility {
         Some("unlisted") => Visibility::Unlisted,
         _ => Visibility::Private,
     }
-}
-
-/// Whether posts of this type have photos or videos (contract pixelfed §5).
-fn shows_media(pf_type: &str) -> bool {
-    ["photo", "video"].iter().any(|kind| pf_type.starts_with(kind))
 }
 
 /// A post whose file has no address yet isn't complete.

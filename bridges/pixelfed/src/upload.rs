@@ -93,13 +93,23 @@ fn refused(said: Said, index: usize, bytes: u64) -> PublishOutcome {
         // Messages are in the server's language; the names of fields aren't. The type is one that the instance takes: a
         // large file is refused by PHP's own limit then (contract pixelfed §1), which nobody sets below its default.
         Said::Invalid(fields, reason) if fields.iter().any(|f| f == "file") && bytes > PHP_UPLOADS => {
-            PublishOutcome::MediaTooLarge { index, bytes, reason }
+            PublishOutcome::MediaTooLarge {
+                index,
+                bytes,
+                certain: false,
+                reason,
+            }
         }
         Said::Invalid(fields, reason) if fields.iter().any(|f| f == "file") => {
             PublishOutcome::MediaRejected { index, reason }
         }
         Said::Invalid(_, reason) | Said::Refused(404 | 405, reason) => PublishOutcome::Rejected { reason },
-        Said::TooLarge(reason) => PublishOutcome::MediaTooLarge { index, bytes, reason },
+        Said::TooLarge(reason) => PublishOutcome::MediaTooLarge {
+            index,
+            bytes,
+            certain: true,
+            reason,
+        },
         Said::Refused(403, words) if words.is_empty() => PublishOutcome::AuthLost { reason: no_words(403) },
         Said::Refused(403, words) if words.contains("size limit") => PublishOutcome::Rejected {
             reason: format!("{words} The account's storage at Pixelfed is full; delete posts there, or ask its admin"),

@@ -250,9 +250,11 @@ async fn wait(mut command: Command) -> Result<(), String> {
         return Ok(());
     }
     let text = String::from_utf8_lossy(&complaint);
-    let line = text
-        .lines()
-        .find(|line| !line.trim().is_empty())
+    // Warnings come before what went wrong.
+    let lines = || text.lines().filter(|line| !line.trim().is_empty());
+    let line = lines()
+        .find(|line| !line.to_ascii_lowercase().contains("warning"))
+        .or_else(|| lines().next())
         .unwrap_or("it said nothing");
     Err(format!(
         "{} ({status})",

@@ -167,10 +167,10 @@ pub(crate) async fn probe(
         let older = read_page(client, &api, &older, None)
             .await?
             .ok_or_else(|| unasked(client))?;
-        let seen: HashSet<&String> = first.ids().collect();
-        if !older.statuses.is_empty() && older.ids().all(|id| seen.contains(id)) {
+        let newest = first.ids().next();
+        if older.ids().any(|id| Some(id) == newest) {
             // snac: the newest 256, whatever is asked. With fewer posts than that it shows fewer, so this is a lower bound.
-            // Where only the number asked for counts, it is that of a page.
+            // Where the number asked for counts all the same, it is that of a page.
             let shown = if first.statuses.len() > 2 {
                 first.statuses.len()
             } else {
