@@ -261,6 +261,56 @@ async fn a_post_whose_file_is_processed_is_not_ready() {
     assert_eq!(scanned(&source).await.sightings[0].ready, Some(false));
 }
 
+/// A status as another server's API writes it, in place of the one that was published.
+async fn rewritten(rig: &Rig, uri: &str, rewrite: impl Fn(&mut serde_json::Value)) -> Fetched {
+    let last = uri.rsplit('/').next().expect("an id").to_owned();
+    let path = format!("/api/v1/statuses/{last}");
+    let url = rig.toots.base().join(&path).expect("an address");
+    let shown = reqwest::Client::new().get(url).bearer_auth(&rig.token).send().await;
+    let mut status: serde_json::Value = shown.expect("an answer").json().await.expect("a status");
+    rewrite(&mut status);
+    let json = vec![("content-type".to_owned(), "application/json".to_owned())];
+    let answer = Fault::Answer(200, json, status.to_string());
+    rig.toots.faults().next("GET", &path, 1, answer);
+    rig.with_token().fetch(&id(uri)).await.expect("an answer")
+}
+
+#[tokio::test]
+async fn a_post_that_disappears_by_itself_is_not_for_copies() {
+    let rig = Rig::start().await;
+    let made = rig.toots.post("me", "soon gone", "public").expect("it is published");
+    let at = "2026-12-01T00:00:00.000Z";
+    let read = rewritten(&rig, &made.uri, |status| {
+        status["pleroma"] = serde_json::json!({"expires_at": at});
+    });
+    assert!(
+        matches!(&read.await, Fetched::NotPublic(why) if why.contains(at)),
+        "it says when"
+    );
+    let read = rewritten(&rig, &made.uri, |status| {
+        status["pleroma"] = serde_json::json!({"expires_at": null});
+    });
+    assert!(matches!(read.await, Fetched::Post(_)));
+}
+
+#[tokio::test]
+async fn where_it_is_not_said_whom_a_post_answers_the_answered_post_tells() {
+    let rig = Rig::start().await;
+    let own = rig.toots.post("me", "first", "public").expect("it is published");
+    let theirs = rig.toots.post("other", "theirs", "public").expect("it is published");
+    for (parent, expected) in [(&own, true), (&theirs, false)] {
+        let answer = NewStatus::new("an answer").reply_to(&parent.id);
+        let made = rig.toots.publish("me", answer).expect("it is published");
+        let read = rewritten(&rig, &made.uri, |status| {
+            status["in_reply_to_account_id"] = serde_json::Value::Null;
+        });
+        let Fetched::Post(post) = read.await else {
+            panic!("a post")
+        };
+        assert_eq!(post.reply.expect("an answer").own, expected);
+    }
+}
+
 #[tokio::test]
 async fn a_server_that_lists_openly_but_shows_single_posts_to_tokens_only_is_read_at_their_addresses() {
     let rig = Rig::start().await;
