@@ -10,7 +10,8 @@ use tokio_util::io::ReaderStream;
 use tombolo_media::picture::{Fit, Operation, Target as PictureTarget};
 use tombolo_media::video::Encode;
 use tombolo_model::{
-    CaptionDraft, Draft, Form, Limits, MediaBody, MediaDraft, MediaError, MediaStream, Mix, ProgressSink, VideoDraft,
+    CaptionDraft, Draft, Form, Limits, MediaBody, MediaDraft, MediaError, MediaKind, MediaStream, Mix, ProgressSink,
+    VideoDraft,
 };
 use tombolo_net::Get;
 use tombolo_text as text;
@@ -253,8 +254,11 @@ impl Maker<'_> {
             Rung::AsItIs(r) => {
                 let source = Source::new(sound, r.bytes.unwrap_or(0));
                 let file = name(extension(&r.media_type));
+                let tags = plan.kind == MediaKind::Audio && self.engine.workshop.no_ffmpeg().is_none();
                 // What is sent in pieces must be at hand.
-                let body = if self.limits.media.resumes {
+                let body = if tags {
+                    self.made(&file, Recipe::Sound(r.url.clone(), r.bytes))
+                } else if self.limits.media.resumes {
                     self.made(&file, Recipe::Fetch(r.url.clone(), r.bytes))
                 } else {
                     self.remote(&r.url)

@@ -47,6 +47,8 @@ pub struct Workshop {
 pub(super) enum Recipe {
     /// The file as it is.
     Fetch(Url, Option<u64>),
+    /// A sound file without tags that tell where or with what it was recorded.
+    Sound(Url, Option<u64>),
     /// Its pictures and sound in a new file.
     Remux {
         video: (Url, Option<u64>),
@@ -190,6 +192,24 @@ impl Workshop {
         };
         match recipe {
             Recipe::Fetch(..) => unreachable!("it is handled above"),
+            Recipe::Sound(url, bytes) => {
+                let input = self.fetched(name, url, *bytes, meter).await?;
+                let output = self.file(name, input.room().saturating_add(1 << 20))?;
+                let progress = |p: Progress| told.tell(p);
+                match ffmpeg
+                    .sound_without_traces(input.path(), &output, self.watch(&progress))
+                    .await
+                {
+                    Ok(true) => Ok(output),
+                    Ok(false) => Ok(input),
+                    Err(error) if error.is_temporary() => Err(failed(error)),
+                    // Sound is never lost for the sake of its tags.
+                    Err(error) => {
+                        tracing::debug!(%error, "a sound file's tags stay");
+                        Ok(input)
+                    }
+                }
+            }
             Recipe::Remux {
                 video,
                 audio,

@@ -461,3 +461,27 @@ async fn a_video_without_sound_stays_a_video_on_mastodon_and_without_sound_where
     assert_eq!(copy.file.map(|file| file.sha256()), Some(sha256(&silent)));
     assert!(copy.thumbnail.is_some(), "PeerTube takes one");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sound_reaches_mastodon_without_its_place_and_plain_sound_as_it_is() {
+    if !has(&FFMPEG) {
+        return;
+    }
+    let islands = Islands::new().await;
+    let plain = media("tone.mp3");
+    let placed = made(
+        "placed.mp3",
+        "-f lavfi -i sine=440:d=1 -c:a libmp3lame -metadata title=Waves -metadata location=+52.52+013.40/",
+    );
+    for (text, sound) in [("Plain", &plain), ("Placed", &placed)] {
+        let status = NewStatus::new(text).media(Attached::new(sound.clone()).alt("A tone"));
+        islands.toots.publish("me", status).expect("it is published");
+    }
+    islands.carry_all(2, "toots", "second", "").await;
+    let copies = islands.toots.statuses("second");
+    assert_eq!(copies[0].media[0].sha256, sha256(&plain));
+    let sent = bytes_of(&copies[1].media[0]);
+    assert_eq!(copies[1].media[0].description.as_deref(), Some("A tone"));
+    let has = |words: &[u8]| sent.windows(words.len()).any(|window| window == words);
+    assert!(!has(b"52.52") && has(b"Waves"));
+}

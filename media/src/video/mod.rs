@@ -18,6 +18,7 @@ mod remux;
 mod run;
 mod settings;
 mod sniff;
+mod sound;
 mod still;
 
 pub use encode::Encoded;

@@ -81,3 +81,38 @@ async fn a_video_is_no_picture_of_a_slideshow() {
         .unwrap_err();
     assert!(matches!(error, VideoError::NotAVideo(_)), "{error}");
 }
+
+#[tokio::test]
+async fn sound_leaves_without_its_place_and_with_its_title() {
+    let Some(kit) = kit().await else { return };
+    for (name, codec) in [
+        ("tone.mp3", "libmp3lame"),
+        ("tone.ogg", "libvorbis"),
+        ("tone.flac", "flac"),
+        ("tone.m4a", "aac"),
+    ] {
+        let tags = "-metadata title=Waves -metadata artist=Ada";
+        let tone = format!("-f lavfi -i sine=440:d=2 -c:a {codec} {tags}");
+        let plain = kit.make(name, &tone);
+        let output = kit.work.file(name, 10_000_000).unwrap();
+        let written = kit.ffmpeg.sound_without_traces(&plain, &output, watch()).await.unwrap();
+        assert!(!written, "{name} tells nothing: it goes as it is");
+        let place = kit.make(
+            &format!("placed-{name}"),
+            &format!("{tone} -metadata location=+52.52+013.40/"),
+        );
+        assert!(
+            kit.ffmpeg.sound_without_traces(&place, &output, watch()).await.unwrap(),
+            "{name}"
+        );
+        let said = kit::said(&["-i", &kit::text(output.path()), "-f", "null", "-"]);
+        assert!(
+            !said.contains("52.52") && said.contains("Waves") && said.contains("Ada"),
+            "{name}: {said}"
+        );
+        let bytes = std::fs::read(output.path()).unwrap();
+        assert!(!bytes.windows(5).any(|five| five == b"52.52"), "{name}");
+        let seen: f64 = kit::loudness(output.path());
+        assert!((seen - kit::loudness(&plain)).abs() < 1.0, "{name}");
+    }
+}
