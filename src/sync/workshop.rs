@@ -185,31 +185,17 @@ impl Workshop {
             return self.fetched(name, url, *bytes, meter).await;
         }
         let ffmpeg = self.ffmpeg.as_ref().map_err(|why| MediaError::Unusable(why.clone()))?;
+        if let Recipe::Sound(url, bytes) = recipe {
+            let input = self.fetched(name, url, *bytes, meter).await?;
+            return self.bare_sound(ffmpeg, name, input, meter).await;
+        }
         let told = Told::new(meter);
         let watch = |what: &'static str| {
             meter.work(what, STEPS);
             told.restart();
         };
         match recipe {
-            Recipe::Fetch(..) => unreachable!("it is handled above"),
-            Recipe::Sound(url, bytes) => {
-                let input = self.fetched(name, url, *bytes, meter).await?;
-                let output = self.file(name, input.room().saturating_add(1 << 20))?;
-                let progress = |p: Progress| told.tell(p);
-                match ffmpeg
-                    .sound_without_traces(input.path(), &output, self.watch(&progress))
-                    .await
-                {
-                    Ok(true) => Ok(output),
-                    Ok(false) => Ok(input),
-                    Err(error) if error.is_temporary() => Err(failed(error)),
-                    // Sound is never lost for the sake of its tags.
-                    Err(error) => {
-                        tracing::debug!(%error, "a sound file's tags stay");
-                        Ok(input)
-                    }
-                }
-            }
+            Recipe::Fetch(..) | Recipe::Sound(..) => unreachable!("it is handled above"),
             Recipe::Remux {
                 video,
                 audio,
@@ -295,6 +281,31 @@ impl Workshop {
                     .await
                     .map_err(failed)?;
                 Ok(output)
+            }
+        }
+    }
+
+    /// A sound file without its tags of place and device, or itself where it has none.
+    async fn bare_sound(
+        &self,
+        ffmpeg: &Ffmpeg,
+        name: &str,
+        input: WorkFile,
+        meter: &dyn ProgressSink,
+    ) -> Result<WorkFile, MediaError> {
+        let output = self.file(name, input.room().saturating_add(1 << 20))?;
+        meter.stage("reading its tags", None);
+        match ffmpeg
+            .sound_without_traces(input.path(), &output, self.watch(&|_| {}))
+            .await
+        {
+            Ok(true) => Ok(output),
+            Ok(false) => Ok(input),
+            Err(error) if error.is_temporary() => Err(failed(error)),
+            // Sound is never lost for the sake of its tags.
+            Err(error) => {
+                tracing::debug!(%error, "a sound file's tags stay");
+                Ok(input)
             }
         }
     }
