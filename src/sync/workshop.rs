@@ -264,20 +264,12 @@ impl Workshop {
                 most,
             } => {
                 let slides = self.slides(name, pictures, meter).await?;
-                let most = self.output(*most);
                 let paths: Vec<PathBuf> = slides.iter().map(|file| file.path().to_owned()).collect();
-                let output = self.file(name, most)?;
-                let shape = Slideshow {
-                    seconds_each: f64::from(*seconds),
-                    crossfade: 0.5_f64.min(f64::from(*seconds) / 4.0),
-                    width: SLIDES.0,
-                    height: SLIDES.1,
-                    silent_track: true,
-                };
+                let output = self.file(name, self.output(*most))?;
                 watch("making a video of the pictures");
                 let progress = |p: Progress| told.tell(p);
                 ffmpeg
-                    .slideshow(&paths, &shape, &output, self.watch(&progress))
+                    .slideshow(&paths, &show(*seconds), &output, self.watch(&progress))
                     .await
                     .map_err(failed)?;
                 Ok(output)
@@ -455,6 +447,18 @@ impl Workshop {
         drop(out);
         file.settle().map_err(disk)?;
         Ok(file)
+    }
+}
+
+/// A slideshow of pictures that are shown so many seconds each.
+fn show(seconds: u32) -> Slideshow {
+    let seconds_each = f64::from(seconds);
+    Slideshow {
+        seconds_each,
+        crossfade: 0.5_f64.min(seconds_each / 4.0),
+        width: SLIDES.0,
+        height: SLIDES.1,
+        silent_track: true,
     }
 }
 
