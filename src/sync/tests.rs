@@ -12,7 +12,7 @@ use super::*;
 use crate::assemble;
 use crate::config::{self, Config, Inputs};
 use crate::daemon::{self, Timetable};
-use crate::ledger::{PartState, Publishing, StateName};
+use crate::ledger::{Changes, Delivery, PartState, Publishing, StateName};
 use crate::schedule::Schedule;
 
 /// A PeerTube (`tube`), a Mastodon with two accounts (`toots`, `second`), and an engine with one route.
@@ -92,6 +92,29 @@ impl World {
         let summary = self.engine.run(&self.engine.routes, &options, &said).await;
         assert_eq!(summary.expect("a pass").troubles, Vec::new());
         said.0.into_inner().expect("nobody panicked")
+    }
+
+    /// The same of some routes, whatever is wrong with accounts.
+    async fn run(&self, routes: &[Route], wait: Duration) -> Vec<Line> {
+        let options = RunOptions {
+            since: None,
+            limit: None,
+            wait,
+            dry_run: false,
+        };
+        let said = Said::default();
+        self.engine.run(routes, &options, &said).await.expect("a pass");
+        said.0.into_inner().expect("nobody panicked")
+    }
+
+    fn the_delivery(&self) -> Delivery {
+        self.engine.ledger.all_deliveries().expect("a ledger").remove(0)
+    }
+
+    async fn put(&self, delivery: &Delivery) {
+        let mut changes = Changes::new();
+        changes.put_delivery(delivery);
+        self.engine.ledger.commit(changes).await.expect("it is written");
     }
 
     fn later(&self, minutes: u64) {
@@ -209,16 +232,9 @@ async fn a_copy_that_is_gone_before_it_was_finished_fails_and_is_made_anew_when_
     world.later(120);
     let lines = world.pass().await;
     assert_eq!(states(&lines), [StateName::Failed], "{lines:?}");
-    let mut changes = crate::ledger::Changes::new();
-    for mut delivery in world.engine.ledger.all_deliveries().expect("a ledger") {
-        delivery
-            .parts
-            .iter_mut()
-            .for_each(|part| part.set_free(world.clock.now()));
-        delivery.stage = crate::ledger::Stage::InParts;
-        changes.put_delivery(&delivery);
-    }
-    world.engine.ledger.commit(changes).await.expect("it is written");
+    let mut freed = world.the_delivery();
+    freed.parts[0].set_free(world.clock.now());
+    world.put(&freed).await;
     world.tube.set(|settings| settings.transcoding = Duration::ZERO);
     let lines = world.pass_of(Duration::from_secs(3600)).await;
     assert_eq!(states(&lines), [StateName::Published], "{lines:?}");
@@ -233,7 +249,7 @@ async fn what_is_retried_waits_no_longer() {
     let tired = Fault::Answer(429, vec![("retry-after".into(), "1200".into())], String::new());
     world.toots.faults().next("POST", "/api/v1/statuses", 1, tired);
     assert_eq!(states(&world.pass().await), [StateName::Waiting]);
-    let mut waiting = world.engine.ledger.all_deliveries().expect("a ledger").remove(0);
+    let mut waiting = world.the_delivery();
     assert!(waiting.due().expect("it waits") > world.clock.now());
     waiting.wait_no_longer(world.clock.now());
     assert_eq!(waiting.state(), StateName::Waiting);
@@ -271,13 +287,11 @@ async fn of_two_videos_that_settle_the_one_that_is_due_is_asked_about() {
         world.tube.arrivals().count("GET", &path)
     };
     // The first one waits longer than the second.
-    let mut both = world.engine.ledger.all_deliveries().expect("a ledger").remove(0);
+    let mut both = world.the_delivery();
     if let PartState::Settling { waiting, .. } = &mut both.parts[0].state {
         waiting.not_before = world.clock.now() + TimeDelta::hours(6);
     }
-    let mut changes = crate::ledger::Changes::new();
-    changes.put_delivery(&both);
-    world.engine.ledger.commit(changes).await.expect("it is written");
+    world.put(&both).await;
     let before = (looks(0), looks(1));
     world.later(120);
     assert_eq!(states(&world.pass().await), [StateName::Waiting]);
@@ -299,15 +313,13 @@ async fn while_one_video_settles_another_that_was_interrupted_is_waited_for_and_
     let uploaded = world.tube.uploaded();
     // As it is after a kill before the request arrived.
     world.tube.delete(&uploaded[1].uuid);
-    let mut interrupted = world.engine.ledger.all_deliveries().expect("a ledger").remove(0);
+    let mut interrupted = world.the_delivery();
     interrupted.parts[1].state = PartState::Publishing(Publishing {
         step: Step::Post,
         since: world.clock.now(),
         progress: PublishProgress::default(),
     });
-    let mut changes = crate::ledger::Changes::new();
-    changes.put_delivery(&interrupted);
-    world.engine.ledger.commit(changes).await.expect("it is written");
+    world.put(&interrupted).await;
     let lines = world.pass_of(Duration::from_secs(600)).await;
     assert_eq!(states(&lines), [StateName::Published], "{lines:?}");
     let there: Vec<String> = world.tube.uploaded().into_iter().map(|video| video.uuid).collect();
@@ -358,11 +370,9 @@ async fn a_failed_copy_that_its_creator_has_deleted_is_made_anew_by_one_retry() 
     world.later(10);
     assert_eq!(states(&world.pass().await), [StateName::Failed]);
     world.tube.delete(&first);
-    let mut failed = world.engine.ledger.all_deliveries().expect("a ledger").remove(0);
+    let mut failed = world.the_delivery();
     failed.parts[0].set_free(world.clock.now());
-    let mut changes = crate::ledger::Changes::new();
-    changes.put_delivery(&failed);
-    world.engine.ledger.commit(changes).await.expect("it is written");
+    world.put(&failed).await;
     world.tube.set(|settings| settings.transcoding = Duration::ZERO);
     let lines = world.pass_of(Duration::from_secs(3600)).await;
     assert_eq!(states(&lines), [StateName::Published], "{lines:?}");
@@ -380,17 +390,9 @@ async fn a_post_of_which_it_is_never_told_whether_it_is_a_copy_is_held_for_its_c
         .toots
         .publish("toots", NewStatus::new(&link))
         .expect("it is published");
-    let options = RunOptions {
-        since: None,
-        limit: None,
-        wait: Duration::from_secs(86_400),
-        dry_run: false,
-    };
-    let said = Said::default();
     let route = &world.engine.routes[..1];
-    let summary = world.engine.run(route, &options, &said).await.expect("a pass");
-    let lines = said.0.into_inner().expect("nobody panicked");
-    assert_eq!(states(&lines), [StateName::Held], "{summary:?} {lines:?}");
+    let lines = world.run(route, Duration::from_secs(86_400)).await;
+    assert_eq!(states(&lines), [StateName::Held], "{lines:?}");
     assert!(
         lines[0]
             .reason
@@ -405,11 +407,89 @@ async fn a_post_of_which_it_is_never_told_whether_it_is_a_copy_is_held_for_its_c
         .toots
         .publish("toots", NewStatus::new(&profile))
         .expect("it is published");
-    let said = Said::default();
-    let options = RunOptions {
-        wait: Duration::ZERO,
-        ..options
-    };
-    world.engine.run(route, &options, &said).await.expect("a pass");
+    world.run(route, Duration::ZERO).await;
     assert_eq!(world.toots.statuses("second").len(), 1);
+}
+
+/// A photo on its way to a server that ignores keys; what becomes of the requests that make the post.
+async fn photo_with(faults: &[Fault]) -> World {
+    let world = World::new("toots", "second", "").await;
+    world
+        .toots
+        .set_idempotency(tombolo_mastodon::stand_in::Idempotency::Ignored);
+    for fault in faults {
+        world.toots.faults().next("POST", "/api/v1/statuses", 1, fault.clone());
+    }
+    let photo = NewStatus::new("The sea").media(NewMedia::new(media("picture.jpg")).alt("A wave"));
+    world.toots.publish("toots", photo).expect("it is published");
+    world
+}
+
+#[tokio::test]
+async fn a_refused_token_at_a_further_try_is_no_proof_that_nothing_was_made() {
+    let json = || "application/json".to_owned();
+    let world = photo_with(&[Fault::CutBefore, Fault::AnswerAfter(401, json(), "{}".into())]).await;
+    world.run(&world.engine.routes, Duration::from_secs(600)).await;
+    assert_eq!(world.the_delivery().state(), StateName::Unknown);
+    assert_eq!(world.toots.statuses("second").len(), 1, "it took effect");
+    world.later(10);
+    let lines = world.run(&world.engine.routes, Duration::from_secs(600)).await;
+    assert_eq!(states(&lines), [StateName::Published], "{lines:?}");
+    assert_eq!(world.toots.statuses("second").len(), 1);
+}
+
+#[tokio::test]
+async fn files_that_an_earlier_try_has_used_up_show_what_that_one_made() {
+    let world = photo_with(&[Fault::CutAfter]).await;
+    // Its listing lags behind: two looks see nothing.
+    let id = world.toots.account_id("second").expect("an account");
+    let list = format!("/api/v1/accounts/{id}/statuses");
+    let kind = vec![("content-type".to_owned(), "application/json".to_owned())];
+    let empty = Fault::Answer(200, kind, "[]".into());
+    world.toots.faults().next("GET", &list, 2, empty);
+    let lines = world.run(&world.engine.routes, Duration::from_secs(3600)).await;
+    assert_eq!(states(&lines), [StateName::Published], "{lines:?}");
+    assert_eq!(world.toots.arrivals().count("POST", "/api/v1/statuses"), 2);
+    assert_eq!(world.toots.statuses("second").len(), 1);
+}
+
+#[tokio::test]
+async fn an_instance_that_gives_no_answer_is_not_asked_again_for_the_next_post_that_links_there() {
+    let mut asked = Vec::new();
+    for posts in [1, 3] {
+        let world = World::new("toots", "second", "[routes.s]\nfrom = \"tube\"\nto = [\"second\"]").await;
+        let gone = Fault::Answer(503, Vec::new(), String::new());
+        world.tube.faults().next("GET", "/", u32::MAX, gone);
+        for n in 0..posts {
+            let link = format!("Look, {n}: {}w/472tcPT6oLaZG1zrSedavL", world.tube.base());
+            world
+                .toots
+                .publish("toots", NewStatus::new(&link))
+                .expect("it is published");
+        }
+        let lines = world.run(&world.engine.routes[..1], Duration::ZERO).await;
+        assert_eq!(states(&lines), vec![StateName::Waiting; posts]);
+        asked.push(world.tube.arrivals().all().len());
+    }
+    assert_eq!(asked[0], asked[1]);
+}
+
+#[tokio::test]
+async fn a_freed_copy_that_was_seen_in_work_and_is_deleted_later_is_not_made_anew() {
+    let world = World::new("toots", "tube", "").await;
+    world
+        .tube
+        .set(|settings| settings.transcoding = Duration::from_secs(36_000));
+    let status = NewStatus::new("Low tide").media(NewMedia::new(media("clip-with-sound.mp4")));
+    world.toots.publish("toots", status).expect("it is published");
+    assert_eq!(states(&world.pass().await), [StateName::Waiting]);
+    let mut freed = world.the_delivery();
+    freed.parts[0].set_free(world.clock.now());
+    world.put(&freed).await;
+    world.later(10);
+    assert_eq!(states(&world.pass().await), [StateName::Waiting], "it is in work");
+    world.tube.delete(&world.tube.uploaded()[0].uuid);
+    world.later(10);
+    assert_eq!(states(&world.pass().await), [StateName::Failed]);
+    assert!(world.tube.uploaded().is_empty());
 }
