@@ -155,7 +155,7 @@ pub struct Part {
     /// How many requests have left that may have made a copy.
     #[serde(default)]
     pub posts: u32,
-    /// Size in bytes of the smallest file of it, by its place, that the destination has refused for its size.
+    /// By the place of each medium, the size in bytes at which the destination has refused a file of it, or another lately.
     #[serde(default)]
     pub refused: BTreeMap<usize, u64>,
     /// SHA-256 of the draft, hexadecimal.

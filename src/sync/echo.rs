@@ -355,12 +355,15 @@ fn letters(post: &Post, hashtags: Hashtags) -> String {
 
 /// A text without numbers of parts, and perhaps without hashtags.
 fn without_marks(text: &str, hashtags: Hashtags) -> String {
-    let mut text = text.to_owned();
-    for (place, _) in numbers_in(&text).into_iter().rev() {
-        text.replace_range(place, " ");
+    let (mut kept, mut at) = (String::with_capacity(text.len()), 0);
+    for (place, _) in numbers_in(text) {
+        kept.push_str(&text[at..place.start]);
+        kept.push(' ');
+        at = place.end;
     }
+    kept.push_str(&text[at..]);
     let is_tag = |word: &&str| word.starts_with('#') && word.chars().any(char::is_alphabetic);
-    text.split_whitespace()
+    kept.split_whitespace()
         .filter(|word| hashtags == Hashtags::In || !is_tag(word))
         .collect::<Vec<_>>()
         .join(" ")
@@ -417,6 +420,24 @@ mod tests {
             poll: Vec::new(),
             application: None,
         }
+    }
+
+    #[test]
+    fn numbers_of_parts_and_hashtags_are_left_out_in_one_go_however_many_there_are() {
+        let text = |text: &str| without_marks(text, Hashtags::Out);
+        assert_eq!(
+            text("(2/2) Sea (1/2)#x #sea(3/4) (5/4) (1/1) ((2/3)"),
+            "Sea (5/4) (1/1) ("
+        );
+        assert_eq!(without_marks("a #b (2/3)", Hashtags::In), "a #b");
+        assert!(is_further_part("end (2/2)") && !is_further_part("begin (1/2)") && !is_further_part("(2/2"));
+        let begun = std::time::Instant::now();
+        assert_eq!(
+            text(&"(1/2)é".repeat(600_000)).chars().filter(|c| *c == 'é').count(),
+            600_000
+        );
+        text(&"(".repeat(4 << 20));
+        assert!(begun.elapsed().as_secs() < 20, "{:?}", begun.elapsed());
     }
 
     #[test]

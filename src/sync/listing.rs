@@ -521,7 +521,6 @@ impl Desk<'_> {
     }
 }
 
-/// What a reader that shows only the newest posts hasn't shown is older than this.
 /// Where not all was seen that was there: what is older than this was there too.
 fn horizon(reader: &ReaderInfo, listing: &Listing, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     /// The source's clock may be behind ours.

@@ -51,7 +51,7 @@ pub(super) async fn draft(
     place: usize,
     planned: &PartPlan,
     part: &Part,
-    (limits, refused): (&Limits, Option<u64>),
+    limits: &Limits,
     target: Target,
     meter: &Arc<dyn ProgressSink>,
 ) -> Result<(Draft, Vec<usize>, Vec<String>), Unready> {
@@ -83,10 +83,7 @@ pub(super) async fn draft(
             if let Rung::Import(rendition) = rung {
                 import = Some(rendition.url.clone());
             }
-            // What is there already isn't made anew because another file was refused.
-            let prefix = file_prefix(delivery, place, index);
-            let is_there = maker.uploaded.iter().any(|name| name.starts_with(&prefix));
-            let refused = part.refused.get(&index).copied().or(refused.filter(|_| !is_there));
+            let refused = part.refused.get(&index).copied();
             let room = refused.map(|bytes| if rung.is_made() { bytes / 2 } else { bytes });
             let limits = smaller(limits, room);
             let maker = Maker {

@@ -84,18 +84,14 @@ impl Order<'_> {
             Sought::Forbidden(reason) => return hold(engine, candidate, reason).await,
             Sought::Blocked(advance) => return Ok(advance),
         };
-        let refused = engine.cache.get(
-            &refused_entry(&candidate.delivery.key.to),
-            REFUSED_AGE,
-            engine.clock.now(),
-        );
+        self.remember_refused(&candidate.delivery, place, &mut part);
         let made = prepare::draft(
             engine,
             &candidate.delivery,
             place,
             planned,
             &part,
-            (self.limits, refused.and_then(|bytes| bytes.as_u64())),
+            self.limits,
             target,
             self.meter,
         );
@@ -511,6 +507,21 @@ impl Order<'_> {
         part.rung_reasons.push(clipped(&why));
         note_part(engine, candidate, place, waiting_part(part, reason, now, 0)).await?;
         Ok(Advance::Again)
+    }
+
+    /// What isn't there yet begins below what the destination has refused lately; what is there stays as it is.
+    fn remember_refused(&self, delivery: &Delivery, place: usize, part: &mut Part) {
+        let (entry, now) = (refused_entry(&delivery.key.to), self.engine.clock.now());
+        let Some(bytes) = self.engine.cache.get(&entry, REFUSED_AGE, now).and_then(|v| v.as_u64()) else {
+            return;
+        };
+        let uploaded = part.progress().uploaded;
+        for index in 0..self.parts[place].media.len() {
+            let prefix = prepare::file_prefix(delivery, place, index);
+            if !uploaded.iter().any(|kept| kept.file_name.starts_with(&prefix)) {
+                part.refused.entry(index).or_insert(bytes);
+            }
+        }
     }
 
     /// Which of several media a reason is about.
